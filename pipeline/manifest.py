@@ -1,0 +1,136 @@
+"""The manifest: what a bundle says of itself, as JSON inside the ONNX file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.block import Float32
+from pipeline.errors import BundleError
+
+FORMAT = 1
+METADATA_KEY = "streamcell"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Feature(_Frozen):
+    """One input column: its name in the rows and its unit for people."""
+
+    name: str = Field(min_length=1)
+    unit: str = ""
+
+
+class Part(_Frozen):
+    """A named piece of a packed row: ``shape`` per stream, and its value in a new stream."""
+
+    name: str = Field(min_length=1)
+    shape: tuple[int, ...] = ()
+    initial: float | tuple[float, ...] = 0.0
+
+    @property
+    def width(self) -> int:
+        """How many floats of the row this part takes."""
+        return math.prod(self.shape)
+
+    @model_validator(mode="after")
+    def _initial_fits(self) -> Part:
+        if isinstance(self.initial, tuple) and len(self.initial) != self.width:
+            raise ValueError(
+                f"part {self.name!r}: {len(self.initial)} initial values, {self.width} needed"
+            )
+        return self
+
+
+class Manifest(_Frozen):
+    """Everything a runtime must know to serve the graph ``x, state → y, state_next``.
+
+    ``state`` and ``outputs`` describe the packed rows of state (width D) and y (width K) in order.
+    ``head`` holds the parameters of the task's head, which validates them itself. ``fingerprint``
+    tells which states this graph can go on from: equal fingerprints, exchangeable states.
+    """
+
+    format: int = FORMAT
+    name: str = Field(min_length=1)
+    task: str
+    features: tuple[Feature, ...] = Field(min_length=1)
+    sample_interval_s: float | None = Field(default=None, gt=0)
+    state: tuple[Part, ...] = Field(min_length=1)
+    outputs: tuple[Part, ...] = Field(min_length=1)
+    head: dict[str, Any] = {}
+    fingerprint: str
+    created: str
+    training: dict[str, Any] = {}
+    metrics: dict[str, float] = {}
+    parity: dict[str, float] = {}
+    versions: dict[str, str] = {}
+
+    @property
+    def state_width(self) -> int:
+        """D, the floats in one state row."""
+        return sum(part.width for part in self.state)
+
+    @property
+    def output_width(self) -> int:
+        """K, the floats in one row of y."""
+        return sum(part.width for part in self.outputs)
+
+    def initial_state(self) -> Float32:
+        """The state row [D] of a stream that has seen nothing."""
+        pieces = [
+            np.broadcast_to(np.asarray(part.initial, np.float32), part.width)
+            for part in self.state
+        ]
+        return np.concatenate(pieces).astype(np.float32)
+
+    def output_slice(self, name: str) -> slice:
+        """The columns of y that hold the part ``name``; raises BundleError if there is none."""
+        start = 0
+        for part in self.outputs:
+            if part.name == name:
+                return slice(start, start + part.width)
+            start += part.width
+        have = ", ".join(part.name for part in self.outputs)
+        raise BundleError(f"{self.name}: no output part {name!r}; the bundle has: {have}")
+
+    def to_json(self) -> str:
+        """The text stored under ``METADATA_KEY``."""
+        return self.model_dump_json()
+
+
+def parse_manifest(text: str, where: str) -> Manifest:
+    """Validate a manifest's JSON; ``where`` names the file in errors (BundleError)."""
+    try:
+        raw = json.loads(text)
+    except ValueError as error:
+        raise BundleError(f"{where}: the manifest is not JSON: {error}") from error
+    version = raw.get("format") if isinstance(raw, dict) else None
+    if isinstance(version, int) and version > FORMAT:
+        raise BundleError(
+            f"{where}: manifest format {version} is newer than this streamcell reads ({FORMAT}); "
+            "upgrade streamcell, or export the bundle again with this version"
+        )
+    try:
+        manifest = Manifest.model_validate(raw)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, item['loc'])) or 'manifest'}: {item['msg']}"
+            for item in error.errors()
+        )
+        raise BundleError(f"{where}: the manifest is not valid: {problems}") from error
+    if len({feature.name for feature in manifest.features}) != len(manifest.features):
+        raise BundleError(f"{where}: two input features have the same name")
+    return manifest
+
+
+def state_fingerprint(state: tuple[Part, ...], graph: bytes) -> str:
+    """Fingerprint of the states a graph makes: its layout and its arithmetic, not its thresholds."""
+    layout = json.dumps([part.model_dump() for part in state], sort_keys=True)
+    return hashlib.sha256(layout.encode() + b"\0" + graph).hexdigest()[:32]

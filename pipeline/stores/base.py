@@ -1,0 +1,75 @@
+"""The snapshot store contract: state rows and fences, saved in one atomic write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy.typing as npt
+
+from pipeline.block import Float32, Int64
+
+
+@dataclass(frozen=True, slots=True)
+class SavedRows:
+    """S streams of one partition with the offset of the row last applied to each."""
+
+    partition: int
+    keys: list[bytes]
+    offset: Int64  # [S]
+    time: Int64  # [S], microseconds since 1970 of the last row
+    state: Float32  # [S, D]
+    head: npt.NDArray[Any]  # [S], structured
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Every row of the partition before ``offset`` is in the snapshot.
+
+    ``watermark`` is the greatest row time before it, microseconds since 1970.
+    """
+
+    offset: int
+    watermark: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One atomic write: changed rows, streams that ended, and the fences they make true."""
+
+    rows: Sequence[SavedRows]
+    ended: Mapping[int, Sequence[bytes]]  # partition → keys
+    fences: Mapping[int, Fence]
+
+
+class Store(Protocol):
+    """Keeps snapshots. ``save`` may run on another thread than the loads, never on two at once."""
+
+    def fences(self) -> Mapping[int, Fence]:
+        """The fence of every partition that was ever saved."""
+        ...
+
+    def load(self, partition: int, keys: Sequence[bytes]) -> SavedRows:
+        """The saved rows of those streams that have one, in any order."""
+        ...
+
+    def recent(self, partition: int, limit: int) -> SavedRows:
+        """Up to ``limit`` saved streams of the partition, the most recently seen first."""
+        ...
+
+    def count(self, partition: int) -> int:
+        """How many streams of the partition are saved."""
+        ...
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Write all of it or nothing; raises StoreError."""
+        ...
+
+    def size_bytes(self) -> int:
+        """What the store takes on disk."""
+        ...
+
+    def close(self) -> None:
+        """Release files; twice is fine."""
+        ...
