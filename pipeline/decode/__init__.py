@@ -1,0 +1,1 @@
+"""Decoders: raw records to rows in columns."""

@@ -1,0 +1,1 @@
+"""Encoders: outputs in columns to payloads."""

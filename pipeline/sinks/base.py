@@ -16,7 +16,7 @@ class Sink(Protocol):
     """
 
     def open(self) -> None:
-        """Connect; waits for a broker that is down, raises SinkError for what waiting can't mend."""
+        """Connect; waits for a broker that is down, SinkError for what waiting can't mend."""
         ...
 
     def send(self, records: Records) -> None:

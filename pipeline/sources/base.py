@@ -13,7 +13,7 @@ Positions = Mapping[int, int]  # partition → offset of the next row to read
 
 @dataclass(frozen=True, slots=True)
 class LogRange:
-    """What a partition's log holds now: offsets ``start`` (first kept) up to ``end`` (next written).
+    """What a partition's log holds now: offsets ``start`` (first kept) to ``end`` (next written).
 
     ``committed`` is the group's committed offset, None if it never committed.
     """
@@ -50,7 +50,7 @@ class Source(Protocol):
     replayable: bool
 
     def open(self, assignee: Assignee) -> None:
-        """Connect; waits for a broker that is down, raises SourceError for what waiting can't mend."""
+        """Connect; waits for a broker that is down, SourceError for what waiting can't mend."""
         ...
 
     def poll(self, timeout_s: float) -> Polled:
@@ -69,12 +69,16 @@ class Source(Protocol):
         """Whether the last poll saw the end of each partition (nothing more to read for now)."""
         ...
 
+    def finished(self) -> bool:
+        """Whether no row will ever come again: a file read to its end, a device that is gone."""
+        ...
+
     def commit(self, positions: Positions) -> None:
         """Make ``positions`` the group's committed offsets, durably; raises SourceError."""
         ...
 
     def group_metadata(self) -> Any:
-        """What a transactional sink of the same client needs to commit offsets in its transaction."""
+        """What a transactional sink of the same client needs to commit this source's offsets."""
         ...
 
     def close(self) -> None:
