@@ -20,13 +20,14 @@ class KeyTable:
 
     A producer that sends blocks of the same streams again and again repeats its key table.
     Decoders hand the same ``KeyTable`` out each time, and the slot pool keeps the slots it
-    found in ``slots``, valid as long as ``epoch`` equals the pool's.
+    found for ``partition`` in ``slots``, valid as long as ``epoch`` equals the pool's.
     """
 
-    __slots__ = ("epoch", "keys", "slots")
+    __slots__ = ("epoch", "keys", "partition", "slots")
 
     def __init__(self, keys: list[bytes]) -> None:
         self.keys = keys
+        self.partition = -1
         self.epoch = -1
         self.slots: Int32 | None = None
 
@@ -134,7 +135,9 @@ class Batch:
             self.live[keep],
         )
 
-    def records(self, kind: str, rows: Int64 | Bool | slice, **columns: npt.NDArray[Any]) -> Records:
+    def records(
+        self, kind: str, rows: Int64 | Bool | slice, /, **columns: npt.NDArray[Any]
+    ) -> Records:
         """Outputs caused by ``rows`` of this batch; each column is [len(rows), ...]."""
         return Records(
             kind,
@@ -151,7 +154,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """M outputs of one kind, in columns. ``kind`` names what they are: ``score``, ``alarm``, …
+    """M outputs of one kind, in columns; ``kind`` names what they are (``score``, ``alarm``).
 
     An output's id is ``topic-partition-offset-index`` of the row that caused it (see encode/).
     """

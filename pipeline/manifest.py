@@ -85,8 +85,7 @@ class Manifest(_Frozen):
     def initial_state(self) -> Float32:
         """The state row [D] of a stream that has seen nothing."""
         pieces = [
-            np.broadcast_to(np.asarray(part.initial, np.float32), part.width)
-            for part in self.state
+            np.broadcast_to(np.asarray(part.initial, np.float32), part.width) for part in self.state
         ]
         return np.concatenate(pieces).astype(np.float32)
 
@@ -131,6 +130,6 @@ def parse_manifest(text: str, where: str) -> Manifest:
 
 
 def state_fingerprint(state: tuple[Part, ...], graph: bytes) -> str:
-    """Fingerprint of the states a graph makes: its layout and its arithmetic, not its thresholds."""
+    """Names the states a graph makes: by layout and arithmetic, whatever the thresholds."""
     layout = json.dumps([part.model_dump() for part in state], sort_keys=True)
     return hashlib.sha256(layout.encode() + b"\0" + graph).hexdigest()[:32]

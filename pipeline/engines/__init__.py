@@ -1,0 +1,1 @@
+"""What steps a batch: one contract, one file per library."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -24,29 +24,22 @@ class SavedRows:
 
 
 @dataclass(frozen=True, slots=True)
-class Fence:
-    """Every row of the partition before ``offset`` is in the snapshot.
+class Snapshot:
+    """One atomic write: changed rows, streams that ended, and the fences they make true.
 
-    ``watermark`` is the greatest row time before it, microseconds since 1970.
+    A partition's fence F promises that every row before offset F is in the saved states. Streams
+    are deleted before rows are written, so a stream may end and begin again in one snapshot.
     """
 
-    offset: int
-    watermark: int
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """One atomic write: changed rows, streams that ended, and the fences they make true."""
-
     rows: Sequence[SavedRows]
-    ended: Mapping[int, Sequence[bytes]]  # partition → keys
-    fences: Mapping[int, Fence]
+    ended: Mapping[int, Collection[bytes]]  # partition → keys
+    fences: Mapping[int, int]  # partition → offset
 
 
 class Store(Protocol):
     """Keeps snapshots. ``save`` may run on another thread than the loads, never on two at once."""
 
-    def fences(self) -> Mapping[int, Fence]:
+    def fences(self) -> Mapping[int, int]:
         """The fence of every partition that was ever saved."""
         ...
 
@@ -64,6 +57,10 @@ class Store(Protocol):
 
     def save(self, snapshot: Snapshot) -> None:
         """Write all of it or nothing; raises StoreError."""
+        ...
+
+    def forget(self, partition: int) -> None:
+        """Drop the partition's streams and fence, for a log that no longer fits them."""
         ...
 
     def size_bytes(self) -> int:

@@ -1,0 +1,176 @@
+"""The configuration: one TOML file, validated as a whole before anything starts.
+
+Every key has a description here; ``docs/configuration.md`` is written from them, and a test
+compares the two.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from pipeline.config_edges import (
+    ConsoleSinkConfig,
+    FileSinkConfig,
+    FileSourceConfig,
+    KafkaSinkConfig,
+    KafkaSourceConfig,
+    Table,
+)
+from pipeline.errors import ConfigError
+
+
+class EngineConfig(Table):
+    """What steps the batches."""
+
+    device: Literal["cpu", "cuda"] = Field(
+        "cpu", description="Where to run; a device that is not there is an error."
+    )
+    threads: int = Field(1, ge=1, le=256, description="Cores that one step may use.")
+    max_rows: int = Field(4096, ge=1, description="Most rows in a batch.")
+
+
+class StateConfig(Table):
+    """The streams' states and their snapshots."""
+
+    path: str | None = Field(
+        None, description="Snapshot file; default: `state/<pipeline>.sqlite` beside the TOML."
+    )
+    slots: int = Field(
+        131_072,
+        ge=1,
+        description="Streams held in memory; those used least recently spill to the snapshots.",
+    )
+    snapshot_every_s: float = Field(
+        30.0, gt=0, description="Least time between two snapshots; bounds the replay after a crash."
+    )
+    idle_ttl_s: float = Field(
+        0.0,
+        ge=0,
+        description="A longer gap in a stream's times ends it, and it starts anew; 0 is never.",
+    )
+    on_gap: Literal["stop", "reset"] = Field(
+        "stop",
+        description="When the log no longer reaches back to the snapshot: stop, or start anew.",
+    )
+    on_model_change: Literal["stop", "reset"] = Field(
+        "stop",
+        description="When the snapshots are another model's: stop, or start the streams anew.",
+    )
+
+
+class PipelineConfig(Table):
+    """One pipeline: a source, a model, a sink."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
+        description="Name in metrics, logs and default paths.",
+    )
+    model: str = Field(min_length=1, description="Bundle file, relative to the TOML.")
+    guarantee: Literal["at_least_once", "exactly_once"] = Field(
+        "at_least_once",
+        description=(
+            "`exactly_once`: outputs and offsets in one Kafka transaction; `at_least_once`: a "
+            "crash may repeat outputs, with the same record ids."
+        ),
+    )
+    instance: str = Field(
+        "0",
+        min_length=1,
+        description="Tells the instances of one pipeline apart; a new process with the same "
+        "name takes over the transactions of the old one.",
+    )
+    commit_every_ms: int = Field(
+        200, ge=1, description="Time between commits; with exactly_once outputs wait for them."
+    )
+    source: Annotated[KafkaSourceConfig | FileSourceConfig, Field(discriminator="type")] = Field(
+        description="Where rows come from."
+    )
+    sink: Annotated[
+        KafkaSinkConfig | FileSinkConfig | ConsoleSinkConfig, Field(discriminator="type")
+    ] = Field(description="Where outputs go.")
+    engine: EngineConfig = Field(EngineConfig(), description="What steps the batches.")
+    state: StateConfig = Field(StateConfig(), description="States and snapshots.")
+
+    @model_validator(mode="after")
+    def _guarantee_is_possible(self) -> PipelineConfig:
+        if self.guarantee == "exactly_once":
+            if not (self.source.type == "kafka" and self.sink.type == "kafka"):
+                raise ValueError(
+                    "exactly_once needs a Kafka source and a Kafka sink: outputs and offsets "
+                    "share a transaction; use at_least_once"
+                )
+            if self.sink.brokers not in (None, self.source.brokers):
+                raise ValueError(
+                    "exactly_once needs source and sink on the same brokers; leave sink.brokers out"
+                )
+        if self.sink.type == "kafka" and self.source.type != "kafka" and not self.sink.brokers:
+            raise ValueError("sink.brokers is needed: the source has no brokers to take over")
+        return self
+
+
+class HttpConfig(Table):
+    """Metrics, health checks and the live page."""
+
+    bind: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(9464, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    token_env: str = Field(
+        "STREAMCELL_TOKEN",
+        description="Name of the environment variable with the live page's token; without it "
+        "only metrics and health checks are served.",
+    )
+
+    @property
+    def token(self) -> str | None:
+        """The secret itself, from the environment."""
+        return os.environ.get(self.token_env) or None
+
+
+class LogConfig(Table):
+    """Structured logs on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least level shown."
+    )
+    format: Literal["auto", "json", "console"] = Field(
+        "auto", description="JSON lines, or coloured text; `auto` looks for a terminal."
+    )
+
+
+class Config(Table):
+    """The whole file. ``directory`` is where it lies: relative paths start there."""
+
+    pipeline: list[PipelineConfig] = Field(
+        min_length=1, max_length=1, description="The pipeline of this process: one `[[pipeline]]`."
+    )
+    http: HttpConfig = Field(HttpConfig(), description="Metrics, health, live page.")
+    log: LogConfig = Field(LogConfig(), description="Logs.")
+
+
+def load_config(path: Path) -> Config:
+    """Read and validate a TOML file; raises ConfigError with every problem in it."""
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(str(path), [f"can't read it: {error.strerror}"]) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), [f"not valid TOML: {error}"]) from error
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(str(path), [_problem(item) for item in error.errors()]) from error
+
+
+def _problem(item: ErrorDetails) -> str:
+    """One pydantic error as ``key: what is wrong``."""
+    message = str(item["msg"]).removeprefix("Value error, ")
+    if item["type"] == "extra_forbidden":
+        message = "unknown key"
+    # The tag of a union ("kafka") is no key of the file.
+    keys = [str(part) for part in item["loc"] if part not in ("kafka", "file", "console")]
+    return f"{'.'.join(keys) or 'file'}: {message}"

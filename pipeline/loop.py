@@ -1,0 +1,298 @@
+"""The loop: poll, schedule, step, report, commit. The only place that runs over the stages.
+
+::
+
+    source ──► intake ──► scheduler ──► engine ──► head ──► sink
+                 │                       ▲  │
+                 └──────► slot pool ◄────┴──┘
+                              │
+                              ▼
+                          snapshots
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.block import Batch, Bool, Float32, Records, Reject
+from pipeline.commit import Committer, Every
+from pipeline.dead_letters import DeadLetters
+from pipeline.engines.base import Engine
+from pipeline.errors import SourceError
+from pipeline.heads.base import Head
+from pipeline.intake import Intake
+from pipeline.metrics import Metrics
+from pipeline.monitor.live import LiveView
+from pipeline.partitions import Partitions
+from pipeline.pool import NO_TIME, SlotPool
+from pipeline.schedule import Scheduler
+from pipeline.sinks.base import Sink
+from pipeline.snapshots import Snapshots
+from pipeline.sources.base import LogRange, Positions, Source
+
+IDLE_S = 0.1  # longest wait for a row, so that stop and commit are never late by more
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the loop treats rows.
+
+    ``max_rows`` bounds a batch. ``ordered``: a row whose time is not after its stream's last goes
+    to the dead letters. ``idle_ttl_us``: a longer gap in a stream's times ends it, and the row
+    starts it anew; 0 is never. ``kinds``: the outputs that are sent, None is all. ``features``
+    name the values in dead letters.
+    """
+
+    features: tuple[str, ...]
+    max_rows: int = 4096
+    commit_every_s: float = 0.2
+    ordered: bool = False
+    idle_ttl_us: int = 0
+    kinds: frozenset[str] | None = None
+
+
+class Loop:
+    """Runs one pipeline in the calling thread; owns the order of things, no stream's state."""
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        sink: Sink,
+        engine: Engine,
+        head: Head,
+        pool: SlotPool,
+        partitions: Partitions,
+        snapshots: Snapshots,
+        committer: Committer,
+        metrics: Metrics,
+        view: LiveView,
+        options: Options,
+    ) -> None:
+        self._source, self._sink, self._engine, self._head = source, sink, engine, head
+        self._pool, self._partitions, self._snapshots = pool, partitions, snapshots
+        self._committer, self._metrics, self._view = committer, metrics, view
+        self._options = options
+        self._scheduler = Scheduler(pool.capacity)
+        self._dead_letters = DeadLetters(source.topic, options.features, partitions)
+        self._intake = Intake(
+            source.topic,
+            pool,
+            self._scheduler,
+            partitions,
+            snapshots,
+            self._dead_letters,
+            metrics,
+            self._commit,
+        )
+        self._committed: Positions = {}
+        self._sent = False  # outputs since the last commit
+        self._every = Every(options.commit_every_s)
+        self.beat = time.monotonic()
+
+    def run(self, stop: threading.Event) -> None:
+        """Run until ``stop`` is set or the source has finished; then deliver, commit and save.
+
+        An error leaves everything uncommitted as it is: the next start recovers from the last
+        commit. Raises what the parts raise.
+        """
+        try:
+            self._sink.open()
+            self._source.open(self)
+            while not stop.is_set():
+                self.beat = time.monotonic()
+                self._fill()
+                batch = self._scheduler.next_round(self._options.max_rows, self._pool.key)
+                if batch is not None:
+                    self._step(batch)
+                elif not self._intake and self._source.finished():
+                    break
+                if self._every.due():
+                    self._commit()
+            self._finish()
+        finally:
+            self._source.close()
+            self._sink.close()
+            self._snapshots.close()
+            self._engine.close()
+
+    # Partitions come and go: called by the source, from within open and poll.
+
+    def assigned(self, ranges: Mapping[int, LogRange]) -> Positions:
+        """Load the new partitions' streams and say where to start reading."""
+        self._metrics.rebalanced()
+        return self._partitions.take(ranges)
+
+    def revoked(self, partitions: Sequence[int]) -> None:
+        """Finish, commit and save everything, then let the partitions go."""
+        self._metrics.rebalanced()
+        self._finish()
+        self._partitions.drop(partitions)
+
+    def lost(self, partitions: Sequence[int]) -> None:
+        """Another instance has them already: only a fresh start knows what it has done."""
+        self._metrics.rebalanced()
+        names = ", ".join(f"{self._source.topic}-{number}" for number in partitions)
+        raise SourceError(
+            f"{names}: the group gave these partitions to another instance while this one was "
+            "not polling; nothing was committed for them since. Start again to recover; if it "
+            "happens often, raise source.session_timeout_ms or lower engine.max_rows"
+        )
+
+    # The stages.
+
+    def _fill(self) -> None:
+        """Schedule rows until a full batch waits or nothing is at hand."""
+        if not self._intake and self._scheduler.waiting < self._options.max_rows:
+            self._send_rejects(self._dead_letters.take())
+            wait = 0.0 if self._scheduler.waiting else min(IDLE_S, self._every.left_s())
+            with self._metrics.stage("poll"):
+                polled = self._source.poll(wait)
+            if polled:
+                self._intake.add(polled)
+                self._metrics.polled(sum(map(len, polled.blocks)) + len(polled.rejects))
+        while self._intake and self._scheduler.waiting < self._options.max_rows:
+            with self._metrics.stage("schedule"):
+                self._intake.admit()
+
+    def _step(self, batch: Batch) -> None:
+        """One round: engine and head for its rows, then its streams' ends."""
+        if self._options.ordered:
+            batch = self._in_order(batch)
+        if self._options.idle_ttl_us:
+            self._expire(batch)
+        rows = batch.rows(~batch.end) if batch.end.any() else batch
+        outputs = self._apply(rows) if len(rows) else []
+        if len(rows) < len(batch):
+            outputs += self._end(batch.rows(batch.end))
+        self._view.observe(rows, outputs)
+        self._send(outputs)
+
+    def _apply(self, rows: Batch) -> list[Records]:
+        """Step the engine and the head; a row with a non-finite result leaves no trace in them."""
+        pool, metrics = self._pool, self._metrics
+        with metrics.stage("gather"):
+            state = pool.gather(rows.slot)
+        with metrics.stage("step"):
+            y, state = self._engine.step(rows.values, state)
+        metrics.stepped(len(rows))
+        finite = _finite_rows(y, state)
+        if finite is not None:
+            reason = "the model's output is not finite"
+            self._dead_letters.add_rows(rows.rows(~finite), "not_finite", reason)
+            rows, y, state = rows.rows(finite), y[finite], state[finite]
+        with metrics.stage("head"):
+            outputs, head = self._head.step(rows, y, pool.head[rows.slot])
+        with metrics.stage("scatter"):
+            pool.scatter(rows.slot, state, head, rows.offset, rows.time, self._scheduler.round)
+        return outputs
+
+    def _in_order(self, batch: Batch) -> Batch:
+        """Without the rows whose time is not after their stream's last."""
+        last = self._pool.time[batch.slot]
+        late = (batch.time <= last) & ~batch.end
+        if not late.any():
+            return batch
+        again = late & (batch.time == last)
+        reason = "a row of this stream has the same time already"
+        self._dead_letters.add_rows(batch.rows(again), "duplicate", reason)
+        reason = "the time runs backwards in this stream"
+        self._dead_letters.add_rows(batch.rows(late & ~again), "late", reason)
+        return batch.rows(~late)
+
+    def _expire(self, batch: Batch) -> None:
+        """End the streams that were silent for longer than the time-to-live before this row."""
+        last = self._pool.time[batch.slot]
+        # The row's own times decide, not a clock: a replay must come to the same answer.
+        last = np.where(last == NO_TIME, batch.time, last)
+        gone = batch.time - last > self._options.idle_ttl_us
+        if gone.any():
+            ending = batch.rows(gone)
+            self._send(self._head.end(ending, self._pool.head[ending.slot]))
+            self._pool.reset(ending.slot)
+            self._metrics.ended(len(ending))
+
+    def _end(self, batch: Batch) -> list[Records]:
+        """End streams: report what is open in them, give their slots back."""
+        outputs = self._head.end(batch, self._pool.head[batch.slot])
+        self._snapshots.ended(batch.slot)
+        waiting = self._scheduler.busy()[batch.slot]
+        self._pool.reset(batch.slot[waiting])  # its next row begins it anew, in the same slot
+        self._pool.release(batch.slot[~waiting])
+        self._metrics.ended(len(batch))
+        return outputs
+
+    def _send(self, outputs: list[Records]) -> None:
+        """Hand the wanted outputs of live rows to the sink."""
+        kinds = self._options.kinds
+        for found in outputs:
+            records = found if found.live.all() else found.rows(found.live)
+            if len(records) and (kinds is None or records.kind in kinds):
+                with self._metrics.stage("send"):
+                    self._sink.send(records)
+                self._metrics.sent(records)
+                self._sent = True
+
+    def _send_rejects(self, rejects: Sequence[Reject]) -> None:
+        if rejects:
+            self._sink.reject(rejects)
+            self._view.rejected(rejects)
+            self._metrics.rejected(rejects)
+            self._sent = True
+
+    # Commits.
+
+    def _commit(self) -> None:
+        """Step what is scheduled, then commit up to the first row that is not."""
+        while batch := self._scheduler.next_round(self._options.max_rows, self._pool.key):
+            self._step(batch)
+        positions = self._intake.positions(self._source.positions())
+        self._send_rejects(self._dead_letters.take(before=positions))
+        offsets = self._partitions.committable(positions)
+        if self._sent or offsets != self._committed:
+            with self._metrics.stage("commit"):
+                self._committer.commit(offsets, positions)
+            self._metrics.committed()
+            self._committed, self._sent = offsets, False
+        else:
+            self._snapshots.advance(positions)
+        self._partitions.observe(positions, self._source.at_end())
+        self._report(positions)
+        self._every.reset()
+
+    def _finish(self) -> None:
+        """Everything polled is stepped, delivered, committed and saved."""
+        while self._intake:
+            self._intake.admit()
+        self._commit()
+        with self._metrics.stage("snapshot"):
+            self._snapshots.finish(self._intake.positions(self._source.positions()))
+
+    def _report(self, positions: Positions) -> None:
+        """What the metrics and the live page show of the state."""
+        lag, live, spilled = self._source.lag(), len(self._pool), self._snapshots.spilled
+        recovery = self._partitions.progress(positions)
+        self._metrics.observe_state(
+            lag=lag, live=live, spilled=spilled, recovery=recovery, snapshot=self._snapshots.stats
+        )
+        self._view.status(
+            {
+                "state": "recovering" if self._partitions.recovering else "running",
+                "recovery": recovery,
+                "lag": sum(lag.values()),
+                "live_streams": live,
+                "spilled_streams": spilled,
+            }
+        )
+
+
+def _finite_rows(y: Float32, state: Float32) -> Bool | None:
+    """Which rows of y and state are finite; None if all are, which a sum tells at once."""
+    if np.isfinite(y.sum()) and np.isfinite(state.sum()):
+        return None
+    return np.asarray(np.isfinite(y).all(axis=1) & np.isfinite(state).all(axis=1))
