@@ -1,0 +1,1 @@
+"""From a trained model to one ONNX file, behind the parity gate."""

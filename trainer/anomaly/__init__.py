@@ -1,0 +1,10 @@
+"""The anomaly task: forecast the next row, judge the row that comes by how far it is off.
+
+    trained = fit(series, AnomalyConfig(), workdir=Path("work"))
+    scored = score(trained, another_series)
+"""
+
+from trainer.anomaly.config import AnomalyConfig
+from trainer.anomaly.train import Alarm, Scored, Trained, fit, score
+
+__all__ = ["Alarm", "AnomalyConfig", "Scored", "Trained", "fit", "score"]
