@@ -1,0 +1,158 @@
+"""Real brokers for tests: noida-db always, Apache Kafka where Java and its folder are there.
+
+Use as fixtures, by importing them in a ``conftest.py``: ``noida``, ``apache`` (one of each a test
+session), ``broker`` (both, one after the other). Every process is killed at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from tests.shared import missing, shared_path
+
+START_SECONDS = 60.0
+
+
+class Broker:
+    """One broker process on loopback; its data stays in ``folder`` between starts."""
+
+    def __init__(self, name: str, command: list[str], port: int, folder: Path) -> None:
+        self.name = name
+        self.address = f"127.0.0.1:{port}"
+        self.port = port
+        self._command = command
+        self._log = folder / "broker.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Broker:
+        """Start and wait until it answers a Kafka request."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+        deadline = time.monotonic() + START_SECONDS
+        while not answers(self.port):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                tail = self._log.read_text(errors="replace")[-2000:]
+                raise RuntimeError(f"{self.name} did not start on {self.address}:\n{tail}")
+            time.sleep(0.02)
+        return self
+
+    def stop(self) -> None:
+        """Stop cleanly (SIGTERM), or by force where that takes too long."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Crash it (SIGKILL)."""
+        self._end(signal.SIGKILL)
+
+    def pause(self) -> None:
+        """Freeze it (SIGSTOP): connections stay open and nothing answers."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Thaw it (SIGCONT)."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
+    def _end(self, how: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(how)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def answers(port: int) -> bool:
+    """Whether a broker on ``port`` answers an ApiVersions request."""
+    request = struct.pack(">hhih", 18, 0, 7, -1)  # api key, version, correlation id, no client id
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            connection.sendall(struct.pack(">i", len(request)) + request)
+            answer = connection.recv(8)
+    except OSError:
+        return False
+    return len(answer) == 8 and struct.unpack(">ii", answer)[1] == 7
+
+
+def open_port(port: int) -> bool:
+    """Whether anything accepts connections on ``port`` (a TLS listener answers nothing more)."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def free_port() -> int:
+    """A port that is free, with the next one free too (Kafka's controller takes it)."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
+
+
+def noida_broker(folder: Path) -> Broker:
+    """A noida-db broker with its data in ``folder``, not started yet."""
+    binary = Path(str(files("noida_db").joinpath("noida-db")))
+    if not os.access(binary, os.X_OK):
+        binary.chmod(0o755)
+    port = free_port()
+    options = ["--only", "kafka", "--kafka-port", str(port), "--data-dir", str(folder / "data")]
+    return Broker("noida-db", [str(binary), "start", *options], port, folder)
+
+
+def apache_broker(folder: Path, *options: str) -> Broker:
+    """An Apache Kafka broker with its data in ``folder``, not started yet; skips without Java."""
+    script = shared_path("kafka", "broker")
+    if shutil.which("java") is None:
+        missing("needs Java 17 for Apache Kafka")
+    port = free_port()
+    return Broker(
+        "Apache Kafka", [str(script), str(folder / "data"), str(port), *options], port, folder
+    )
+
+
+@pytest.fixture(scope="session")
+def noida(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A running noida-db."""
+    broker = noida_broker(tmp_path_factory.mktemp("noida"))
+    try:
+        yield broker.start()
+    finally:
+        broker.stop()
+
+
+@pytest.fixture(scope="session")
+def apache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A running Apache Kafka."""
+    broker = apache_broker(tmp_path_factory.mktemp("apache"))
+    try:
+        yield broker.start()
+    finally:
+        broker.stop()
+
+
+@pytest.fixture(params=["noida", pytest.param("apache", marks=pytest.mark.kafka)])
+def broker(request: pytest.FixtureRequest) -> Broker:
+    """Each broker in turn."""
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, Broker)
+    return found
