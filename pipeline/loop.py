@@ -13,7 +13,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,6 +26,7 @@ from pipeline.errors import SourceError
 from pipeline.heads.base import Head
 from pipeline.intake import Intake
 from pipeline.metrics import Metrics
+from pipeline.monitor.health import Vitals
 from pipeline.monitor.live import LiveView
 from pipeline.partitions import Partitions
 from pipeline.pool import NO_TIME, SlotPool
@@ -72,12 +72,13 @@ class Loop:
         committer: Committer,
         metrics: Metrics,
         view: LiveView,
+        vitals: Vitals,
         options: Options,
     ) -> None:
         self._source, self._sink, self._engine, self._head = source, sink, engine, head
         self._pool, self._partitions, self._snapshots = pool, partitions, snapshots
         self._committer, self._metrics, self._view = committer, metrics, view
-        self._options = options
+        self._vitals, self._options = vitals, options
         self._scheduler = Scheduler(pool.capacity)
         self._dead_letters = DeadLetters(source.topic, options.features, partitions)
         self._intake = Intake(
@@ -93,7 +94,6 @@ class Loop:
         self._committed: Positions = {}
         self._sent = False  # outputs since the last commit
         self._every = Every(options.commit_every_s)
-        self.beat = time.monotonic()
 
     def run(self, stop: threading.Event) -> None:
         """Run until ``stop`` is set or the source has finished; then deliver, commit and save.
@@ -102,10 +102,12 @@ class Loop:
         commit. Raises what the parts raise.
         """
         try:
+            self._vitals.wait("start", "the sink and the source are not open yet")
             self._sink.open()
             self._source.open(self)
+            self._vitals.done("start")
             while not stop.is_set():
-                self.beat = time.monotonic()
+                self._vitals.beat()
                 self._fill()
                 batch = self._scheduler.next_round(self._options.max_rows, self._pool.key)
                 if batch is not None:
@@ -126,7 +128,9 @@ class Loop:
     def assigned(self, ranges: Mapping[int, LogRange]) -> Positions:
         """Load the new partitions' streams and say where to start reading."""
         self._metrics.rebalanced()
-        return self._partitions.take(ranges)
+        starts = self._partitions.take(ranges)
+        self._vitals.wait("recovery", "just assigned")
+        return starts
 
     def revoked(self, partitions: Sequence[int]) -> None:
         """Finish, commit and save everything, then let the partitions go."""
@@ -277,6 +281,10 @@ class Loop:
         """What the metrics and the live page show of the state."""
         lag, live, spilled = self._source.lag(), len(self._pool), self._snapshots.spilled
         recovery = self._partitions.progress(positions)
+        if self._partitions.recovering:
+            self._vitals.wait("recovery", f"{recovery:.0%} replayed")
+        else:
+            self._vitals.done("recovery")
         self._metrics.observe_state(
             lag=lag, live=live, spilled=spilled, recovery=recovery, snapshot=self._snapshots.stats
         )

@@ -78,7 +78,7 @@ class Partitions:
         return None if held is None else held.live_from
 
     def committable(self, stepped: Positions) -> dict[int, int]:
-        """What the group may be told when the loop stands at ``stepped``: never less than before."""
+        """What the group may be told while the loop stands at ``stepped``: it never goes back."""
         return {
             partition: max(position, self._held[partition].live_from)
             for partition, position in stepped.items()

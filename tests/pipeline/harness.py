@@ -18,6 +18,7 @@ from pipeline.heads.base import State
 from pipeline.loop import Loop, Options
 from pipeline.manifest import Feature
 from pipeline.metrics import Metrics
+from pipeline.monitor.health import Vitals
 from pipeline.monitor.live import LiveView
 from pipeline.partitions import Partitions
 from pipeline.pool import SlotPool
@@ -31,7 +32,7 @@ FEATURES = ("a", "b")
 
 
 class SumEngine:
-    """State is the running sum of each feature and a count of rows; y is the state after the row."""
+    """State is the running sum of each feature and a row count; y is the state after the row."""
 
     name, device = "sum", "cpu"
 
@@ -48,7 +49,7 @@ class SumEngine:
 
 
 class CountHead:
-    """Counts rows by itself and reports the count beside the engine's sums; ends report the count."""
+    """Counts rows by itself, reports the count beside the engine's sums, and again at the end."""
 
     dtype = np.dtype([("rows", "i8")])
     initial: npt.NDArray[Any] = np.zeros((), dtype)
@@ -84,6 +85,7 @@ class Rig:
     def __post_init__(self) -> None:
         self.output = MemoryOutput()
         self.metrics = Metrics("test")
+        self.vitals = Vitals()
 
     def loop(self) -> Loop:
         source = ListSource(self.log, Float32Rows(len(FEATURES)), max_poll_rows=self.max_poll_rows)
@@ -117,6 +119,7 @@ class Rig:
             committer=committer(guarantee, source, self.sink, self.snapshots),
             metrics=self.metrics,
             view=LiveView("test", [Feature(name=name) for name in FEATURES]),
+            vitals=self.vitals,
             options=options,
         )
 
