@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 CHUNK = 500  # records a call to consume; larger ones were slower
 COMMIT_S = 30.0  # how long a commit may meet a group that is being rebalanced
 
-_DOWN = {
+DOWN = {
     KafkaError._TRANSPORT,
     KafkaError._ALL_BROKERS_DOWN,
     KafkaError._TIMED_OUT,
@@ -50,7 +50,7 @@ _DOWN = {
     KafkaError.NETWORK_EXCEPTION,
     KafkaError.UNSTABLE_OFFSET_COMMIT,
 }
-_REFUSED = {
+REFUSED = {
     KafkaError._AUTHENTICATION,
     KafkaError._SSL,
     KafkaError.SASL_AUTHENTICATION_FAILED,
@@ -143,7 +143,7 @@ class ConfluentConsumer:
             self._consumer.poll(0)  # lets error_cb tell of a login that was refused
             raise self._translated(error) from error
         topic = found.topics[self._topic]
-        if topic.error is not None and topic.error.code() in _REFUSED:
+        if topic.error is not None and topic.error.code() in REFUSED:
             raise SourceError(f"{self._where}: {topic.error.str()}")
         return sorted(topic.partitions)
 
@@ -182,11 +182,11 @@ class ConfluentConsumer:
                 raise KafkaException(failed[0])
             except KafkaException as error:
                 # Between two generations of the group offsets are refused for a moment.
-                passing = _code(error) in _DOWN | {KafkaError.REBALANCE_IN_PROGRESS}
+                passing = code_of(error) in DOWN | {KafkaError.REBALANCE_IN_PROGRESS}
                 if not passing or time.monotonic() > deadline:
                     raise SourceError(
                         f"{self._where}: the offsets of group {self._group} could not be "
-                        f"committed: {_text(error)}"
+                        f"committed: {text_of(error)}"
                     ) from error
             time.sleep(0.05)
 
@@ -273,7 +273,7 @@ class ConfluentConsumer:
                 f"read yet ({error.str()}); start again to recover, see state.on_gap, and keep "
                 "the log longer than the pipeline may be behind"
             )
-        if error.code() in _DOWN or error.retriable():
+        if error.code() in DOWN or error.retriable():
             self._say_down(error)
             return
         raise SourceError(f"{self._where}: {error.str()}")
@@ -304,7 +304,7 @@ class ConfluentConsumer:
     # Errors.
 
     def _on_error(self, error: KafkaError) -> None:
-        if error.code() in _REFUSED or error.fatal():
+        if error.code() in REFUSED or error.fatal():
             self._refused = error
         else:
             self._say_down(error)
@@ -319,14 +319,16 @@ class ConfluentConsumer:
     def _translated(self, error: KafkaException) -> Exception:
         if self._refused is not None:
             return SourceError(f"{self._where}: {self._refused.str()}")
-        if _code(error) in _DOWN:
-            return UnreachableError(_text(error))
-        return SourceError(f"{self._where}: {_text(error)}")
+        if code_of(error) in DOWN:
+            return UnreachableError(text_of(error))
+        return SourceError(f"{self._where}: {text_of(error)}")
 
 
-def _code(error: KafkaException) -> int:
+def code_of(error: KafkaException) -> int:
+    """The number of a client error."""
     return int(error.args[0].code())
 
 
-def _text(error: KafkaException) -> str:
+def text_of(error: KafkaException) -> str:
+    """What a client error says."""
     return str(error.args[0].str())
