@@ -1,0 +1,1 @@
+"""What turns a step's numbers into reports: one contract, one file per task."""

@@ -1,7 +1,6 @@
 """The anomaly task: forecast the next row, judge the row that comes by how far it is off.
 
-    trained = fit(series, AnomalyConfig(), workdir=Path("work"))
-    scored = score(trained, another_series)
+``fit`` trains and calibrates; ``score`` judges a series as the runtime would.
 """
 
 from trainer.anomaly.config import AnomalyConfig

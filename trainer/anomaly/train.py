@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from pipeline.block import Bool, Float32
 from trainer.anomaly.config import AnomalyConfig
-from trainer.fit import Progress, Silent
+from trainer.anomaly.model import AnomalyForecaster
+from trainer.fit import Progress
 from trainer.rows import Series
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """An alarm: ``start`` and ``end`` are the times (µs) of its first and last row above threshold."""
+    """An alarm; ``start`` and ``end`` are its first and last row at the threshold or above, in µs."""
 
     start: int
     end: int
@@ -41,7 +40,7 @@ class Scored:
 class Trained:
     """A model with everything that its bundle and its report say."""
 
-    model: nn.Module
+    model: AnomalyForecaster
     config: AnomalyConfig
     features: tuple[str, ...]
     head: dict[str, Any]  # the head's parameters, among them the calibrated ``threshold``
