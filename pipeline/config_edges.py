@@ -142,6 +142,10 @@ class KafkaSinkConfig(Table):
     emit: Literal["all", "events"] = Field(
         "all", description="Send an output for every row, or only events."
     )
+    security: SecurityConfig = Field(
+        SecurityConfig(),
+        description="TLS and login, where the brokers are not the source's.",
+    )
     create_topics: bool = Field(
         False, description="Create missing output topics, with as many partitions as the source's."
     )

@@ -1,0 +1,1 @@
+"""The subcommands of ``streamcell``, one file each."""

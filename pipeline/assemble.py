@@ -1,0 +1,136 @@
+"""From a configuration to a loop: the only place that knows all the parts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.assemble_edges import make_sink, make_source, state_path
+from pipeline.bundle import Bundle, read_bundle
+from pipeline.commit import committer
+from pipeline.config import PipelineConfig
+from pipeline.engines.base import Engine
+from pipeline.engines.onnx import OnnxEngine
+from pipeline.errors import BundleError
+from pipeline.heads.anomaly import anomaly_head
+from pipeline.heads.base import Head
+from pipeline.loop import Loop, Options
+from pipeline.manifest import Manifest
+from pipeline.metrics import Metrics
+from pipeline.monitor.health import Vitals
+from pipeline.monitor.live import LiveView
+from pipeline.partitions import Partitions
+from pipeline.pool import SlotPool
+from pipeline.snapshots import Snapshots
+from pipeline.stores.sqlite import SqliteStore
+
+HEADS: dict[str, Callable[[Manifest], Head]] = {"anomaly": anomaly_head}
+EVENTS = frozenset({"alarm"})  # the kinds of outputs that tell of an event, not of a row
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """One pipeline, ready to run."""
+
+    loop: Loop
+    engine: Engine
+    metrics: Metrics
+    view: LiveView
+    vitals: Vitals
+
+
+def open_model(config: PipelineConfig, directory: Path) -> tuple[Bundle, Head]:
+    """The configured bundle and its head; raises BundleError where they don't fit the pipeline.
+
+    ``directory`` is where relative paths of the configuration start.
+    """
+    bundle = read_bundle(directory / config.model)
+    manifest = bundle.manifest
+    if manifest.task not in HEADS:
+        raise BundleError(
+            f"{bundle.path}: the task {manifest.task!r} has no head in this version; it serves: "
+            + ", ".join(HEADS)
+        )
+    wanted = config.source.features
+    have = [feature.name for feature in manifest.features]
+    if wanted is not None and sorted(wanted) != sorted(have):
+        missing = ", ".join(sorted(set(have) - set(wanted))) or "none"
+        unknown = ", ".join(sorted(set(wanted) - set(have))) or "none"
+        raise BundleError(
+            f"{bundle.path}: the model's features are not those of source.features "
+            f"(missing there: {missing}; unknown to the model: {unknown}); the model's are: "
+            + ", ".join(have)
+        )
+    return bundle, HEADS[manifest.task](manifest)
+
+
+def assemble(config: PipelineConfig, directory: Path, stop: threading.Event) -> Parts:
+    """Build all parts of a pipeline; nothing is connected yet. Raises any StreamcellError.
+
+    ``stop`` ends the waiting for a broker that is down.
+    """
+    bundle, head = open_model(config, directory)
+    manifest = bundle.manifest
+    engine = OnnxEngine(bundle, config.engine.device, config.engine.threads)
+    source = make_source(config, manifest, directory, stop)
+    sink = make_sink(config, EVENTS, directory, stop)
+    pool = SlotPool(config.state.slots, manifest.initial_state(), head.initial)
+    store = SqliteStore(
+        state_path(config, directory),
+        topic=source.topic,
+        fingerprint=manifest.fingerprint,
+        state_width=manifest.state_width,
+        head_dtype=head.dtype,
+        on_model_change=config.state.on_model_change,
+    )
+    snapshots = Snapshots(store, pool, config.state.snapshot_every_s)
+    start = config.source.start if config.source.type == "kafka" else "earliest"
+    partitions = Partitions(source.topic, pool, snapshots, start=start, on_gap=config.state.on_gap)
+    metrics = Metrics(config.name)
+    metrics.model(manifest.name, manifest.task, bundle.sha256, engine.name, engine.device)
+    view = LiveView(config.name, manifest.features)
+    view.status(
+        {
+            "state": "starting",
+            "model": manifest.name,
+            "task": manifest.task,
+            "engine": engine.name,
+            "device": engine.device,
+            "guarantee": config.guarantee,
+            "threshold": manifest.head.get("threshold"),
+        }
+    )
+    vitals = Vitals()
+    loop = Loop(
+        source=source,
+        sink=sink,
+        engine=engine,
+        head=head,
+        pool=pool,
+        partitions=partitions,
+        snapshots=snapshots,
+        committer=committer(config.guarantee, source, sink, snapshots),
+        metrics=metrics,
+        view=view,
+        vitals=vitals,
+        options=_options(config, manifest),
+    )
+    return Parts(loop, engine, metrics, view, vitals)
+
+
+def _options(config: PipelineConfig, manifest: Manifest) -> Options:
+    source = config.source
+    own_times = source.time_field is not None or (
+        source.type == "kafka" and source.payload == "block"
+    )
+    late = source.late or ("reject" if own_times else "accept")
+    return Options(
+        features=tuple(feature.name for feature in manifest.features),
+        max_rows=config.engine.max_rows,
+        commit_every_s=config.commit_every_ms / 1000,
+        ordered=late == "reject",
+        idle_ttl_us=int(config.state.idle_ttl_s * 1e6),
+        kinds=EVENTS if config.sink.emit == "events" else None,
+    )

@@ -1,0 +1,183 @@
+"""Sources and sinks from their configuration. Each client library is imported only when used."""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+from pathlib import Path
+
+from pipeline.config import PipelineConfig
+from pipeline.config_edges import (
+    ConsoleSinkConfig,
+    FileSinkConfig,
+    FileSourceConfig,
+    KafkaSinkConfig,
+    KafkaSourceConfig,
+    SecurityConfig,
+)
+from pipeline.decode.base import Decoder
+from pipeline.decode.blocks import Blocks
+from pipeline.decode.float32_rows import Float32Rows
+from pipeline.decode.json_rows import JsonRows
+from pipeline.encode.base import Encoder
+from pipeline.encode.json_rows import JsonRows as JsonOutputs
+from pipeline.errors import ConfigError
+from pipeline.manifest import Manifest
+from pipeline.sinks.base import Sink
+from pipeline.sinks.kafka import KafkaSink, ProducerClient, TransactionalKafkaSink
+from pipeline.sources.base import Source
+from pipeline.sources.kafka import ConsumerClient, KafkaSource
+from pipeline.sources.kafka_access import Access
+
+
+def make_source(
+    config: PipelineConfig, manifest: Manifest, directory: Path, stop: threading.Event
+) -> Source:
+    """The configured source, decoding rows for the manifest's features."""
+    source = config.source
+    names = [feature.name for feature in manifest.features]
+    if isinstance(source, FileSourceConfig):
+        from pipeline.sources.files import FileSource
+
+        return FileSource(
+            directory / source.path,
+            names,
+            positions_path=state_path(config, directory).with_suffix(".positions.json"),
+            time_field=source.time_field,
+            stream_field=source.stream_field,
+            extra_fields=source.extra_fields,
+            max_record_bytes=source.max_record_bytes,
+            follow=source.follow,
+        )
+    return KafkaSource(
+        _consumer(config, source),
+        _decoder(source, names),
+        topic=source.topic,
+        brokers=source.brokers,
+        assign=source.assign,
+        stop=stop,
+    )
+
+
+def make_sink(
+    config: PipelineConfig, events: frozenset[str], directory: Path, stop: threading.Event
+) -> Sink:
+    """The configured sink; ``events`` are the kinds of outputs that are not one per row."""
+    sink, topic = config.sink, source_topic(config)
+    if isinstance(sink, ConsoleSinkConfig):
+        from pipeline.sinks.console import ConsoleSink
+
+        return ConsoleSink(topic)
+    if isinstance(sink, FileSinkConfig):
+        from pipeline.sinks.files import FileSink
+
+        path = directory / sink.path
+        dead = directory / (sink.dead_letter_path or f"{sink.path}.dead")
+        return FileSink(path, dead, topic=topic)
+    exactly_once = config.guarantee == "exactly_once"
+    make = TransactionalKafkaSink if exactly_once else KafkaSink
+    events_as_json = JsonOutputs(topic)
+    encoder: Encoder = events_as_json
+    if sink.payload == "block":
+        from pipeline.encode.blocks import Blocks as BlockOutputs
+
+        encoder = BlockOutputs()
+    brokers, client = _producer(config, sink)
+    return make(
+        client,
+        encoder,
+        brokers=brokers,
+        topic=sink.topic,
+        events_topic=sink.events_topic,
+        event_kinds=events,
+        event_encoder=events_as_json,
+        dead_letter_topic=sink.dead_letter_topic or f"{topic}.dead",
+        create_like=topic if sink.create_topics else None,
+        stop=stop,
+    )
+
+
+def source_topic(config: PipelineConfig) -> str:
+    """What record ids begin with: the topic, or the file's name."""
+    source = config.source
+    return source.topic if isinstance(source, KafkaSourceConfig) else Path(source.path).stem
+
+
+def state_path(config: PipelineConfig, directory: Path) -> Path:
+    """Where the pipeline's snapshots lie."""
+    return directory / (config.state.path or f"state/{config.name}.sqlite")
+
+
+def _decoder(source: KafkaSourceConfig, names: list[str]) -> Decoder:
+    limit = source.max_record_bytes
+    if source.payload == "json":
+        return JsonRows(
+            names,
+            time_field=source.time_field,
+            stream_field=source.stream_field,
+            extra_fields=source.extra_fields,
+            max_record_bytes=limit,
+        )
+    if source.payload == "float32":
+        return Float32Rows(len(names), max_record_bytes=limit)
+    return Blocks(len(names), features=tuple(names), max_record_bytes=limit)
+
+
+def _consumer(config: PipelineConfig, source: KafkaSourceConfig) -> ConsumerClient:
+    group = source.group or config.name
+    access = _access(source.brokers, source.security)
+    if _use_confluent(source.client):
+        from pipeline.sources.confluent import ConfluentConsumer
+
+        return ConfluentConsumer(
+            access,
+            topic=source.topic,
+            group=group,
+            session_timeout_ms=source.session_timeout_ms,
+        )
+    from pipeline.sources.kafka_python import KafkaPythonConsumer
+
+    return KafkaPythonConsumer(
+        access, topic=source.topic, group=group, session_timeout_ms=source.session_timeout_ms
+    )
+
+
+def _producer(config: PipelineConfig, sink: KafkaSinkConfig) -> tuple[str, ProducerClient]:
+    """The brokers that outputs go to, and a producer for them, of the source's client library."""
+    source = config.source
+    kafka = source if isinstance(source, KafkaSourceConfig) else None
+    brokers = sink.brokers or (kafka.brokers if kafka is not None else "")
+    same = kafka is not None and brokers == kafka.brokers
+    security = kafka.security if kafka is not None and same else sink.security
+    access = _access(brokers, security)
+    # One id per instance: a process that starts again fences its own predecessor.
+    group = (kafka.group if kafka is not None else None) or config.name
+    exactly_once = config.guarantee == "exactly_once"
+    transactional_id = f"{group}-{config.instance}" if exactly_once else None
+    if _use_confluent(kafka.client if kafka is not None else "auto"):
+        from pipeline.sinks.confluent import ConfluentProducer
+
+        return brokers, ConfluentProducer(access, transactional_id=transactional_id)
+    from pipeline.sinks.kafka_python import KafkaPythonProducer
+
+    return brokers, KafkaPythonProducer(access, transactional_id=transactional_id)
+
+
+def _access(brokers: str, security: SecurityConfig) -> Access:
+    return Access(
+        brokers,
+        security_protocol=security.protocol,
+        ca_file=security.ca_file,
+        sasl_mechanism=security.mechanism,
+        username=security.username,
+        password=security.password,
+    )
+
+
+def _use_confluent(client: str) -> bool:
+    """Whether to take confluent-kafka; ``auto`` does where it is installed."""
+    installed = importlib.util.find_spec("confluent_kafka") is not None
+    if client == "confluent" and not installed:
+        problem = 'source.client = "confluent": confluent-kafka is not installed (extra `fast`)'
+        raise ConfigError("configuration", [problem])
+    return client == "confluent" or (client == "auto" and installed)
