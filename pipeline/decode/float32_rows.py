@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.block import Polled, Reject
 from pipeline.decode.base import MAX_RECORD_BYTES, RawRecords
-from pipeline.decode.screen import make_block, screen
+from pipeline.decode.screen import in_order, make_block, screen
 
 
 class Float32Rows:
@@ -25,21 +25,20 @@ class Float32Rows:
 
     def decode(self, records: RawRecords) -> Polled:
         """Blocks and rejects of the partition, each in offset order."""
-        records, rejects = screen(records, self.max_record_bytes)
+        records, unusable = screen(records, self.max_record_bytes)
         records, wrong = self._right_width(records)
         if not len(records):
-            return Polled([], _ordered(rejects, wrong))
+            return Polled([], in_order(unusable, wrong))
         blank = bytes(4 * prod(self.shape))
         joined = b"".join([blank if value is None else value for value in records.values])
         values = np.frombuffer(joined, "<f4").reshape(len(records), *self.shape)
         finite = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
-        end = np.array([value is None for value in records.values])
         block = make_block(
             records,
             [key or b"" for key in records.keys],
             values,
             np.array(records.stamped, np.int64),
-            end,
+            np.array([value is None for value in records.values]),
         )
         if not finite.all():
             wrong += [
@@ -47,7 +46,7 @@ class Float32Rows:
                 for at in np.flatnonzero(~finite)
             ]
             block = block.rows(finite)
-        return Polled([block] if len(block) else [], _ordered(rejects, wrong))
+        return Polled([block] if len(block) else [], in_order(unusable, wrong))
 
     def _right_width(self, records: RawRecords) -> tuple[RawRecords, list[Reject]]:
         width = 4 * prod(self.shape)
@@ -62,7 +61,3 @@ class Float32Rows:
             reason = f"{len(value)} bytes, {width} expected ({width // 4} float32 features)"
             rejects.append(records.reject(at, "width", reason))
         return records.at(keep), rejects
-
-
-def _ordered(*rejects: list[Reject]) -> list[Reject]:
-    return sorted((one for some in rejects for one in some), key=lambda reject: reject.offset)

@@ -1,4 +1,4 @@
-"""What every decoder checks before it looks at a value: size and key; and how rows make a block."""
+"""What every decoder checks before it looks at a value: size, key, timestamp; and making blocks."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import numpy as np
 
 from pipeline.block import Block, Bool, Float32, Int64, KeyTable, Reject
 from pipeline.decode.base import MAX_KEY_BYTES, RawRecords
+from pipeline.decode.times import FIRST_US, LAST_US
 
 
 def key_problem(key: bytes | None) -> str | None:
     """Why ``key`` can't name a stream, or None. Keys end up in JSON, so they must be UTF-8."""
     if not key:
-        return "the record has no key, so it belongs to no stream"
+        return "there is no key, so the row belongs to no stream"
     if len(key) > MAX_KEY_BYTES:
         return f"the key has {len(key)} bytes, {MAX_KEY_BYTES} are allowed"
     try:
@@ -23,37 +24,56 @@ def key_problem(key: bytes | None) -> str | None:
     return None
 
 
-def size_problem(value: bytes | None, max_record_bytes: int) -> str | None:
-    """Why ``value`` is too large to be decoded, or None."""
-    if value is not None and len(value) > max_record_bytes:
-        return f"the record has {len(value)} bytes, max_record_bytes is {max_record_bytes}"
-    return None
+def all_plain(keys: Sequence[bytes | None]) -> bool:
+    """Whether every key is short, not empty, and ASCII: the case worth being fast in."""
+    there = [key for key in keys if key]
+    return (
+        len(there) == len(keys)
+        and b"".join(there).isascii()
+        and max(map(len, there), default=0) <= MAX_KEY_BYTES
+    )
 
 
-def screen(records: RawRecords, max_record_bytes: int) -> tuple[RawRecords, list[Reject]]:
-    """Take out records that are too large or have no usable key; the rest keeps its order."""
-    if _all_plain(records, max_record_bytes):
-        return records, []
+def screen(
+    records: RawRecords, max_record_bytes: int, *, keyed: bool = True
+) -> tuple[RawRecords, list[Reject]]:
+    """Take out what no decoder can use; the rest keeps its order.
+
+    That is: values that are too large, timestamps outside of the years 1 to 9999, and keys that
+    can't name a stream (with ``keyed`` false only those of tombstones).
+    """
+    largest = max((len(value) for value in records.values if value is not None), default=0)
+    in_time = not len(records) or (
+        min(records.stamped) >= FIRST_US and max(records.stamped) <= LAST_US
+    )
+    tombstones = None in records.values
+    if largest <= max_record_bytes and in_time:
+        if not keyed and not tombstones:
+            return records, []
+        if all_plain(records.keys):
+            return records, []
     keep: list[int] = []
     rejects: list[Reject] = []
     for at, (key, value) in enumerate(zip(records.keys, records.values, strict=True)):
-        if problem := size_problem(value, max_record_bytes):
-            rejects.append(records.reject(at, "too_large", problem))
-        elif problem := key_problem(key):
+        if value is not None and len(value) > max_record_bytes:
+            reason = f"the record has {len(value)} bytes, max_record_bytes is {max_record_bytes}"
+            rejects.append(records.reject(at, "too_large", reason))
+        elif not FIRST_US <= records.stamped[at] <= LAST_US:
+            reason = f"the record's timestamp is {records.stamped[at]} µs since 1970"
+            rejects.append(records.reject(at, "bad_time", reason))
+        elif (keyed or value is None) and (problem := key_problem(key)):
             rejects.append(records.reject(at, "bad_key", problem))
         else:
             keep.append(at)
     return (records.at(keep) if rejects else records), rejects
 
 
-def _all_plain(records: RawRecords, max_record_bytes: int) -> bool:
-    """Whether every key is short ASCII and every value small: the case worth being fast in."""
-    keys = [key for key in records.keys if key]
-    if len(keys) != len(records) or not b"".join(keys).isascii():
-        return False
-    if max(map(len, keys), default=0) > MAX_KEY_BYTES:
-        return False
-    return max((len(v) for v in records.values if v is not None), default=0) <= max_record_bytes
+def in_order(*rejects: list[Reject]) -> list[Reject]:
+    """All of them, in offset order."""
+    return sorted(
+        (one for some in rejects for one in some),
+        key=lambda reject: (reject.offset, reject.index),
+    )
 
 
 def make_block(
