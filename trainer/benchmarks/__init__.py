@@ -1,0 +1,1 @@
+"""Published anomaly benchmarks, run by their own protocols."""
