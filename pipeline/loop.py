@@ -214,10 +214,11 @@ class Loop:
         last = self._pool.time[batch.slot]
         # The row's own times decide, not a clock: a replay must come to the same answer.
         last = np.where(last == NO_TIME, batch.time, last)
-        gone = batch.time - last > self._options.idle_ttl_us
+        gone = (batch.time - last > self._options.idle_ttl_us) & ~batch.end
         if gone.any():
             ending = batch.rows(gone)
             self._send(self._head.end(ending, self._pool.head[ending.slot]))
+            self._snapshots.ended(ending.slot)
             self._pool.reset(ending.slot)
             self._metrics.ended(len(ending))
 
@@ -225,7 +226,7 @@ class Loop:
         """End streams: report what is open in them, give their slots back."""
         outputs = self._head.end(batch, self._pool.head[batch.slot])
         self._snapshots.ended(batch.slot)
-        waiting = self._scheduler.busy()[batch.slot]
+        waiting = self._scheduler.more(batch.slot)
         self._pool.reset(batch.slot[waiting])  # its next row begins it anew, in the same slot
         self._pool.release(batch.slot[~waiting])
         self._metrics.ended(len(batch))

@@ -6,6 +6,7 @@ Verbs come in pairs: ``acquire``/``release``, ``gather``/``scatter``, ``load``/`
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from pipeline.stores.base import SavedRows
 
 NEVER = -1  # the offset of a stream that has applied no row
 NO_TIME = np.iinfo(np.int64).min  # the time of a stream that has seen no row
+_epochs = itertools.count()  # of all pools together: a key table's slots are valid in one pool only
 
 
 class SlotPool:
@@ -42,7 +44,7 @@ class SlotPool:
         self._index: dict[int, dict[bytes, int]] = {}
         self._free: list[int] = []
         self._next = 1  # slots from here on were never used
-        self._epoch = 0  # changes whenever a slot changes hands
+        self._epoch = next(_epochs)  # changes whenever a slot changes hands
 
     def __len__(self) -> int:
         """Streams resident now."""
@@ -80,8 +82,7 @@ class SlotPool:
         self.key[slots] = keys
         self.used[slots] = 0
         self.reset(slots)
-        self.dirty[slots] = False
-        self._epoch += 1
+        self._epoch = next(_epochs)
         return slots
 
     def release(self, slots: Int32) -> None:
@@ -92,15 +93,19 @@ class SlotPool:
         self.dirty[slots] = False
         self.key[slots] = None
         self._free.extend(slots.tolist())
-        self._epoch += 1
+        self._epoch = next(_epochs)
 
     def reset(self, slots: Int32) -> None:
-        """Put streams back into their initial state; they keep their slots."""
+        """Put streams back into their initial state; they keep their slots.
+
+        There is nothing to save of a stream that has applied no row; what was saved of it before
+        must be deleted from the store.
+        """
         self.state[slots] = self._initial
         self.head[slots] = self._head_initial
         self.offset[slots] = NEVER
         self.time[slots] = NO_TIME
-        self.dirty[slots] = True
+        self.dirty[slots] = False
 
     def gather(self, slots: Int32) -> Float32:
         """A copy [N, D] of the state rows."""

@@ -33,6 +33,7 @@ class Scheduler:
         self._rounds: deque[deque[_Waiting]] = deque()
         self.round = 0  # number of the round at the head of the queue
         self.waiting = 0  # rows
+        self._handed = -1  # round of the last batch
 
     def push(self, block: Block, slots: Int32, live: Bool) -> None:
         """Queue a block's rows behind whatever waits of the same streams.
@@ -64,6 +65,7 @@ class Scheduler:
         if not self._rounds:
             return None
         head = self._rounds[0]
+        self._handed = self.round
         taken: list[_Waiting] = []
         room = max_rows
         while head and room:
@@ -84,8 +86,15 @@ class Scheduler:
         return _batch(taken, keys)
 
     def busy(self) -> Bool:
-        """Which slots [slots+1] have rows waiting: they can't be evicted."""
+        """Which slots [slots+1] can't be evicted: all that have rows waiting.
+
+        Those of a round that is half handed out are among them until it is over.
+        """
         return self._free_from > self.round
+
+    def more(self, slots: Int32) -> Bool:
+        """Which of these ``slots`` [N] of the last batch have further rows waiting."""
+        return np.asarray(self._free_from[slots] > self._handed + 1)
 
     def _put(self, target: int, waiting: _Waiting) -> None:
         while len(self._rounds) <= target - self.round:

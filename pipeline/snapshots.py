@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.block import Int32
-from pipeline.pool import SlotPool
+from pipeline.pool import NEVER, SlotPool
 from pipeline.stores.base import SavedRows, Snapshot, Store
 
 CHUNK_ROWS = 8192  # bounds the copy that a snapshot holds in memory
@@ -117,8 +117,10 @@ class Snapshots:
         changed = slots[self._pool.dirty[slots]]
         self._store.save(Snapshot(self._pool.save(changed), self._take_ended(), {}))
         self._deleting = {}
+        # A stream whose rows were all rejected so far was never saved: nothing will come back.
+        saved = slots[self._pool.offset[slots] != NEVER]
         for partition, count in zip(
-            *np.unique(self._pool.partition[slots], return_counts=True), strict=True
+            *np.unique(self._pool.partition[saved], return_counts=True), strict=True
         ):
             self._elsewhere[int(partition)] += int(count)
         self._pool.release(slots)
