@@ -66,6 +66,23 @@ class Stage:
         self._series.observe(time.perf_counter() - self._start)
 
 
+class _Bounded:
+    """A counter with one more label whose values are few: words such as a cause or a kind."""
+
+    def __init__(self, counter: Counter, pipeline: str) -> None:
+        self._counter = counter
+        self._pipeline = pipeline
+        self._children: dict[str, Counter] = {}
+
+    def inc(self, value: str, amount: int) -> None:
+        """Count for ``value``, or for OTHER once MAX_LABEL_VALUES different ones were seen."""
+        if value not in self._children:
+            if len(self._children) >= MAX_LABEL_VALUES:
+                value = OTHER
+            self._children[value] = self._counter.labels(self._pipeline, value)
+        self._children[value].inc(amount)
+
+
 class Metrics:
     """The counters of one pipeline. Called from the loop's thread, scraped from another.
 
@@ -80,19 +97,21 @@ class Metrics:
             ProcessCollector(registry=registry)
         self.registry = registry
         self._pipeline = pipeline
-        self._known: dict[str, set[str]] = {}
         self._lag_of: set[int] = set()
         self._last_snapshot_s = time.time()
         self._undelivered: list[Int64] = []  # timestamps of what was sent since the last commit
         self._undelivered_rows = 0
 
         counter, gauge, histogram = self._counter, self._gauge, self._histogram
+        bounded = self._bounded
         self._rows_in = counter("input_rows", "Rows read from the source.")
-        self._dropped = counter("input_dropped_rows", "Rows left out on purpose.", "cause")
-        self._lag = gauge("input_lag_records", "Records behind the log's end.", "partition")
+        self._dropped = bounded("input_dropped_rows", "Rows left out on purpose.", "cause")
+        self._lag = self._gauge_by(
+            "input_lag_records", "Records behind the log's end.", "partition"
+        )
         self._rebalances = counter("input_rebalances", "Changes of the assigned partitions.")
-        self._rows_out = counter("output_rows", "Outputs handed to the sink.", "kind")
-        self._dead = counter("output_dead_letters", "Rows sent to the dead-letter sink.", "cause")
+        self._rows_out = bounded("output_rows", "Outputs handed to the sink.", "kind")
+        self._dead = bounded("output_dead_letters", "Rows sent to the dead-letter sink.", "cause")
         self._alarms = counter("output_alarms_opened", "Alarms opened, over all streams.")
         self._latency = histogram(
             "output_latency_seconds",
@@ -116,9 +135,7 @@ class Metrics:
         self._snapshot_age = gauge(
             "snapshot_age_seconds", "Time since the last snapshot, or since the start."
         )
-        self._snapshot_age.labels(pipeline).set_function(
-            lambda: max(0.0, time.time() - self._last_snapshot_s)
-        )
+        self._snapshot_age.set_function(lambda: max(0.0, time.time() - self._last_snapshot_s))
         self._snapshot_duration = histogram(
             "snapshot_duration_seconds", "Time one snapshot took to write.", SNAPSHOT_BOUNDS
         ).labels(pipeline)
@@ -126,13 +143,13 @@ class Metrics:
         self._snapshot_rows = counter("snapshot_rows", "State rows written to snapshots.")
         self._recovery = gauge("recovery_progress_ratio", "Recovery done: 0 to 1.")
         self._replayed = counter("recovery_replayed_rows", "Rows replayed to restore state.")
-        self._model = gauge(
+        self._model = self._gauge_by(
             "model_info",
             "The model being served; always 1.",
             *("name", "task", "bundle", "engine", "device"),
         )
         started = gauge("process_start_timestamp_seconds", "When this pipeline was started.")
-        started.labels(pipeline).set(time.time())
+        started.set(time.time())
 
     def stage(self, name: str) -> Stage:
         """A context manager that times one visit of ``name``, one of ``STAGES``."""
@@ -140,15 +157,15 @@ class Metrics:
 
     def polled(self, rows: int) -> None:
         """Rows that the source handed over."""
-        self._rows_in.labels(self._pipeline).inc(rows)
+        self._rows_in.inc(rows)
 
     def dropped(self, cause: str, rows: int) -> None:
         """Rows left out that are no dead letters: frames of a camera that is too fast."""
-        self._dropped.labels(self._pipeline, self._bounded("dropped", cause)).inc(rows)
+        self._dropped.inc(cause, rows)
 
     def rebalanced(self) -> None:
         """Partitions came or went."""
-        self._rebalances.labels(self._pipeline).inc()
+        self._rebalances.inc()
 
     def stepped(self, rows: int) -> None:
         """One call of the engine with so many rows."""
@@ -156,11 +173,10 @@ class Metrics:
 
     def sent(self, records: Records) -> None:
         """Outputs handed to the sink; their latency ends with the next ``committed``."""
-        kind = self._bounded("kind", records.kind)
-        self._rows_out.labels(self._pipeline, kind).inc(len(records))
+        self._rows_out.inc(records.kind, len(records))
         if records.kind == "alarm":
             opened = int(np.count_nonzero(records.columns["state"] == "open"))
-            self._alarms.labels(self._pipeline).inc(opened)
+            self._alarms.inc(opened)
         if self._undelivered_rows < MAX_UNDELIVERED:
             self._undelivered.append(records.stamped)
             self._undelivered_rows += len(records)
@@ -168,14 +184,14 @@ class Metrics:
     def rejected(self, rejects: Sequence[Reject]) -> None:
         """Rows sent to the dead-letter sink."""
         for cause, rows in Tally(reject.cause for reject in rejects).items():
-            self._dead.labels(self._pipeline, self._bounded("dead", cause)).inc(rows)
+            self._dead.inc(cause, rows)
 
     def committed(self, now_us: int | None = None) -> None:
         """A commit went through at ``now_us`` (µs since 1970; now): what was sent is delivered.
 
         An output of a record stamped in the future (clocks differ) counts as no latency.
         """
-        self._commits.labels(self._pipeline).inc()
+        self._commits.inc()
         if self._undelivered:
             now = time.time_ns() // 1000 if now_us is None else now_us
             stamped = np.concatenate(self._undelivered)
@@ -184,7 +200,7 @@ class Metrics:
 
     def commit_failed(self) -> None:
         """A commit failed or was aborted."""
-        self._failed_commits.labels(self._pipeline).inc()
+        self._failed_commits.inc()
 
     def observe_state(
         self,
@@ -205,61 +221,54 @@ class Metrics:
         for partition, behind in lag.items():
             self._lag.labels(self._pipeline, str(partition)).set(behind)
         self._lag_of = set(lag)
-        self._live.labels(self._pipeline).set(live)
-        self._spilled.labels(self._pipeline).set(spilled)
-        self._recovery.labels(self._pipeline).set(min(1.0, max(0.0, recovery)))
+        self._live.set(live)
+        self._spilled.set(spilled)
+        self._recovery.set(min(1.0, max(0.0, recovery)))
         if snapshot is not None and snapshot.finished != self._last_snapshot_s:
             self._last_snapshot_s = snapshot.finished
-            self._snapshot_rows.labels(self._pipeline).inc(snapshot.rows)
+            self._snapshot_rows.inc(snapshot.rows)
             self._snapshot_duration.observe(snapshot.duration_s)
-            self._snapshot_size.labels(self._pipeline).set(snapshot.size_bytes)
+            self._snapshot_size.set(snapshot.size_bytes)
 
     def spilled(self, streams: int) -> None:
         """Streams moved from slots to the store."""
-        self._spills.labels(self._pipeline).inc(streams)
+        self._spills.inc(streams)
 
     def restored(self, streams: int) -> None:
         """Streams brought back from the store."""
-        self._restores.labels(self._pipeline).inc(streams)
+        self._restores.inc(streams)
 
     def ended(self, streams: int) -> None:
         """Streams that ended, by an end mark or by idleness."""
-        self._ended.labels(self._pipeline).inc(streams)
+        self._ended.inc(streams)
 
     def replayed(self, rows: int) -> None:
         """Rows stepped only to restore state."""
-        self._replayed.labels(self._pipeline).inc(rows)
+        self._replayed.inc(rows)
 
     def model(self, name: str, task: str, bundle: str, engine: str, device: str) -> None:
         """The model now served, in place of the one before; ``bundle`` is the file's hash."""
         self._model.clear()
         self._model.labels(self._pipeline, name, task, bundle, engine, device).set(1)
 
-    def _bounded(self, which: str, value: str) -> str:
-        """``value``, or OTHER once MAX_LABEL_VALUES different ones were seen."""
-        known = self._known.setdefault(which, set())
-        if value in known:
-            return value
-        if len(known) >= MAX_LABEL_VALUES:
-            return OTHER
-        known.add(value)
-        return value
+    def _counter(self, name: str, documentation: str) -> Counter:
+        return self._counter_by(name, documentation).labels(self._pipeline)
 
-    def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
-        made = Counter(
+    def _counter_by(self, name: str, documentation: str, *labels: str) -> Counter:
+        return Counter(
             f"streamcell_{name}", documentation, ("pipeline", *labels), registry=self.registry
         )
-        if not labels:
-            made.labels(self._pipeline)  # shown as 0 from the start, so that rates see the first
-        return made
 
-    def _gauge(self, name: str, documentation: str, *labels: str) -> Gauge:
-        made = Gauge(
+    def _bounded(self, name: str, documentation: str, label: str) -> _Bounded:
+        return _Bounded(self._counter_by(name, documentation, label), self._pipeline)
+
+    def _gauge(self, name: str, documentation: str) -> Gauge:
+        return self._gauge_by(name, documentation).labels(self._pipeline)
+
+    def _gauge_by(self, name: str, documentation: str, *labels: str) -> Gauge:
+        return Gauge(
             f"streamcell_{name}", documentation, ("pipeline", *labels), registry=self.registry
         )
-        if not labels:
-            made.labels(self._pipeline)
-        return made
 
     def _histogram(
         self, name: str, documentation: str, bounds: Sequence[float], *labels: str

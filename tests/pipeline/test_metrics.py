@@ -1,0 +1,287 @@
+"""The metrics: what a scrape shows, how it is documented, and what it costs in series."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from typing import Any
+
+import numpy as np
+import prometheus_client
+import pytest
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from pipeline.block import Records, Reject
+from pipeline.metrics import MAX_LABEL_VALUES, STAGES, Metrics
+from pipeline.monitor.histogram import BulkHistogram
+from pipeline.snapshots import SnapshotStats
+from tests.shared import REPOSITORY, missing
+
+
+def records_of(kind: str, stamped: list[int], **columns: Any) -> Records:
+    """Outputs of one stream with nothing but their timestamps and columns of interest."""
+    n = len(stamped)
+    place = np.arange(n, dtype=np.int64)
+    return Records(
+        kind,
+        np.array([b"a"] * n, object),
+        place,
+        np.zeros(n, np.int32),
+        place,
+        np.zeros(n, np.int32),
+        np.array(stamped, np.int64),
+        np.ones(n, np.bool_),
+        {name: np.array(column, object) for name, column in columns.items()},
+    )
+
+
+def reject_of(cause: str) -> Reject:
+    """A dead letter of this cause."""
+    return Reject("in", 0, 7, 0, b"a", b"{", cause, "damaged")
+
+
+def exercised(registry: CollectorRegistry | None = None) -> Metrics:
+    """Metrics in which everything has happened once."""
+    metrics = Metrics("line", registry)
+    for stage in STAGES:
+        with metrics.stage(stage):
+            pass
+    metrics.polled(10)
+    metrics.stepped(8)
+    metrics.dropped("too_fast", 2)
+    metrics.rejected([reject_of("json"), reject_of("json"), reject_of("width")])
+    metrics.sent(records_of("score", [1_000_000, 1_500_000]))
+    metrics.sent(records_of("alarm", [1_500_000, 1_500_000], state=["open", "closed"]))
+    metrics.committed(now_us=2_000_000)
+    metrics.commit_failed()
+    metrics.rebalanced()
+    metrics.spilled(3)
+    metrics.restored(2)
+    metrics.ended(1)
+    metrics.replayed(4)
+    metrics.observe_state(
+        lag={0: 5, 1: 6},
+        live=7,
+        spilled=1,
+        recovery=0.25,
+        snapshot=SnapshotStats(finished=1000.0, duration_s=0.2, rows=9, size_bytes=4096),
+    )
+    metrics.model("presses", "anomaly", "ab12", "onnxruntime 1.31.1", "cpu")
+    return metrics
+
+
+def value(metrics: Metrics, sample: str, **labels: str) -> float | None:
+    """A sample's value in a scrape, or None."""
+    return metrics.registry.get_sample_value(sample, {"pipeline": "line", **labels})
+
+
+def test_every_call_shows_in_the_scrape() -> None:
+    """Each method moves the sample it is named for."""
+    metrics = exercised()
+    assert value(metrics, "streamcell_input_rows_total") == 10
+    assert value(metrics, "streamcell_input_dropped_rows_total", cause="too_fast") == 2
+    assert value(metrics, "streamcell_output_dead_letters_total", cause="json") == 2
+    assert value(metrics, "streamcell_output_dead_letters_total", cause="width") == 1
+    assert value(metrics, "streamcell_output_rows_total", kind="score") == 2
+    assert value(metrics, "streamcell_output_alarms_opened_total") == 1
+    assert value(metrics, "streamcell_loop_batch_rows_bucket", le="8.0") == 1
+    assert value(metrics, "streamcell_loop_batch_rows_bucket", le="4.0") == 0
+    assert value(metrics, "streamcell_loop_stage_duration_seconds_count", stage="step") == 1
+    assert value(metrics, "streamcell_commit_successes_total") == 1
+    assert value(metrics, "streamcell_commit_failures_total") == 1
+    assert value(metrics, "streamcell_input_rebalances_total") == 1
+    assert value(metrics, "streamcell_pool_spills_total") == 3
+    assert value(metrics, "streamcell_pool_restores_total") == 2
+    assert value(metrics, "streamcell_pool_ended_streams_total") == 1
+    assert value(metrics, "streamcell_recovery_replayed_rows_total") == 4
+    assert value(metrics, "streamcell_input_lag_records", partition="1") == 6
+    assert value(metrics, "streamcell_pool_live_streams") == 7
+    assert value(metrics, "streamcell_pool_spilled_streams") == 1
+    assert value(metrics, "streamcell_recovery_progress_ratio") == 0.25
+    assert value(metrics, "streamcell_snapshot_rows_total") == 9
+    assert value(metrics, "streamcell_snapshot_size_bytes") == 4096
+    assert value(metrics, "streamcell_snapshot_duration_seconds_count") == 1
+    age = value(metrics, "streamcell_snapshot_age_seconds")
+    assert age is not None
+    assert age > 1e9  # the snapshot above is of 1970
+
+
+def test_latency_ends_with_the_commit() -> None:
+    """Outputs count from their record's timestamp to the commit, and only once."""
+    metrics = Metrics("line")
+    metrics.sent(records_of("score", [1_000_000, 1_990_000]))
+    assert value(metrics, "streamcell_output_latency_seconds_count") == 0
+    metrics.committed(now_us=2_000_000)
+    metrics.committed(now_us=9_000_000)
+    assert value(metrics, "streamcell_output_latency_seconds_count") == 2
+    assert value(metrics, "streamcell_output_latency_seconds_sum") == pytest.approx(1.01)
+    assert value(metrics, "streamcell_output_latency_seconds_bucket", le="0.01") == 1
+
+
+def test_latency_of_a_record_from_the_future_is_zero() -> None:
+    """Clocks that differ don't make the sum go back."""
+    metrics = Metrics("line")
+    metrics.sent(records_of("score", [5_000_000]))
+    metrics.committed(now_us=2_000_000)
+    assert value(metrics, "streamcell_output_latency_seconds_sum") == 0.0
+    assert value(metrics, "streamcell_output_latency_seconds_count") == 1
+
+
+def test_lag_of_a_partition_that_went_away_goes_away() -> None:
+    """Only partitions held now have a series."""
+    metrics = exercised()
+    metrics.observe_state(lag={1: 3}, live=0, spilled=0, recovery=1.0, snapshot=None)
+    assert value(metrics, "streamcell_input_lag_records", partition="0") is None
+    assert value(metrics, "streamcell_input_lag_records", partition="1") == 3
+
+
+def test_a_snapshot_told_twice_counts_once() -> None:
+    """The loop tells the last snapshot at every commit."""
+    metrics = exercised()
+    again = SnapshotStats(finished=1000.0, duration_s=0.2, rows=9, size_bytes=4096)
+    metrics.observe_state(lag={}, live=0, spilled=0, recovery=1.0, snapshot=again)
+    assert value(metrics, "streamcell_snapshot_rows_total") == 9
+
+
+def test_a_new_model_replaces_the_old_one() -> None:
+    """One model is served at a time."""
+    metrics = exercised()
+    metrics.model("presses", "anomaly", "cd34", "onnxruntime 1.31.1", "cuda:0")
+    text = generate_latest(metrics.registry).decode()
+    assert 'bundle="cd34"' in text
+    assert 'bundle="ab12"' not in text
+
+
+def test_stage_is_timed_when_it_raises() -> None:
+    """A failing step took its time too."""
+    metrics = Metrics("line")
+    with pytest.raises(RuntimeError), metrics.stage("step"):
+        raise RuntimeError
+    assert value(metrics, "streamcell_loop_stage_duration_seconds_count", stage="step") == 1
+
+
+def test_causes_without_end_make_no_series_without_end() -> None:
+    """After MAX_LABEL_VALUES causes the rest is 'other'."""
+    metrics = Metrics("line")
+    for number in range(10 * MAX_LABEL_VALUES):
+        metrics.dropped(f"cause {number}", 1)
+    (family,) = (
+        family
+        for family in metrics.registry.collect()
+        if family.name == "streamcell_input_dropped_rows"
+    )
+    assert len(family.samples) == MAX_LABEL_VALUES + 1
+    assert value(metrics, "streamcell_input_dropped_rows_total", cause="other") == (
+        9 * MAX_LABEL_VALUES
+    )
+
+
+def test_two_pipelines_do_not_share_a_registry_by_mistake() -> None:
+    """The second Metrics of a registry is refused, its histograms included."""
+    registry = CollectorRegistry()
+    BulkHistogram("streamcell_loop_batch_rows", "Rows.", ["pipeline"], [1.0], registry)
+    with pytest.raises(ValueError, match="Duplicated"):
+        Metrics("line", registry)
+
+
+@pytest.mark.parametrize("bounds", [[], [1.0, 1.0], [2.0, 1.0], [1.0, float("inf")]])
+def test_histogram_refuses_bounds_that_make_no_buckets(bounds: list[float]) -> None:
+    """Bounds must ascend and be finite."""
+    with pytest.raises(ValueError, match="bounds"):
+        BulkHistogram("some_seconds", "Some.", [], bounds, CollectorRegistry())
+
+
+def test_histogram_refuses_wrong_labels() -> None:
+    """As many values as labels."""
+    made = BulkHistogram("some_seconds", "Some.", ["stage"], [1.0], CollectorRegistry())
+    with pytest.raises(ValueError, match="labels"):
+        made.labels("a", "b")
+
+
+def test_bulk_histogram_equals_the_clients_own() -> None:
+    """Arrays and single values give the exposition that a call for each value gives."""
+    bounds = [0.001, 0.01, 0.1, 1.0, 10.0]
+    ours, theirs = CollectorRegistry(), CollectorRegistry()
+    bulk = BulkHistogram("some_seconds", "Some.", ["stage"], bounds, ours).labels("step")
+    reference = Histogram("some_seconds", "Some.", ["stage"], buckets=bounds, registry=theirs)
+    random = np.random.default_rng(5)
+    values = np.concatenate([random.lognormal(-3, 3, 5000), bounds, [0.0, 1e9]])
+    bulk.observe_many(values[:3000].reshape(10, 300))
+    bulk.observe_many(np.zeros(0))
+    bulk.observe_many(values[3000:4000])
+    for one in values[4000:]:
+        bulk.observe(float(one))
+    for one in values:
+        reference.labels("step").observe(float(one))
+
+    def samples(registry: CollectorRegistry) -> dict[str, float]:
+        return {
+            f"{sample.name}{sorted(sample.labels.items())}": sample.value
+            for family in registry.collect()
+            for sample in family.samples
+            if not sample.name.endswith("_created")
+        }
+
+    assert samples(ours) == pytest.approx(samples(theirs), rel=1e-12)
+
+
+def test_every_metric_is_documented_as_it_is() -> None:
+    """docs/metrics.md has every metric with its type and labels, and no other."""
+    text = (REPOSITORY / "docs" / "metrics.md").read_text(encoding="utf-8")
+    row = r"^\| `(streamcell_\w+)` \| (\w+) \| ([^|]*) \|[^|]+\|[^|]+\| `([^|]+)` \|$"
+    documented = {
+        name: (kind, re.findall(r"`(\w+)`", labels), example)
+        for name, kind, labels, example in re.findall(row, text, re.MULTILINE)
+    }
+    exposed = {}
+    for family in exercised(CollectorRegistry()).registry.collect():
+        name = family.name + ("_total" if family.type == "counter" else "")
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        exposed[name] = (family.type, labels)
+    assert documented.keys() == exposed.keys()
+    for name, (kind, labels_told, example) in documented.items():
+        assert (kind, set(labels_told)) == exposed[name], name
+        assert labels_told[0] == "pipeline"
+        assert name in example
+    assert set(re.findall(r"streamcell_\w+?(?=_bucket|_sum|_count|\b)", text)) <= exposed.keys()
+
+
+def test_names_have_a_help_text_and_no_creation_series() -> None:
+    """What people see first, and what nobody needs."""
+    for family in exercised(CollectorRegistry()).registry.collect():
+        assert family.name.startswith("streamcell_")
+        assert family.documentation.endswith(".")
+        assert not any(sample.name.endswith("_created") for sample in family.samples)
+
+
+def test_openmetrics_parses() -> None:
+    """The newer format is well-formed too."""
+    encode, _ = choose_encoder("application/openmetrics-text; version=1.0.0")
+    text = encode(exercised().registry).decode()
+    parsed = text_string_to_metric_families(text)  # type: ignore[no-untyped-call]  # has no types
+    families = {family.name for family in parsed}
+    assert "streamcell_output_latency_seconds" in families
+
+
+def test_promtool_finds_no_fault() -> None:
+    """Prometheus's own linter agrees with names, units and help texts."""
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        missing("needs promtool (Debian: prometheus)")
+    text = generate_latest(exercised(CollectorRegistry()).registry)
+    done = subprocess.run(
+        [str(promtool), "check", "metrics"],
+        input=text,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_the_process_is_measured_without_a_registry_of_ones_own() -> None:
+    """Memory and CPU come along by default."""
+    assert prometheus_client.generate_latest(Metrics("line").registry).count(b"process_cpu_") > 0
