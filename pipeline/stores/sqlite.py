@@ -136,9 +136,7 @@ class SqliteStore:
 
     def _adopt(self, identity: dict[str, Any], on_model_change: str) -> None:
         """Take over a file that is ours, stamp a new one, refuse a foreign one."""
-        with self._reading() as db:
-            row = db.execute("SELECT value FROM identity").fetchone()
-        saved = json.loads(row[0]) if row else None
+        saved = self._identity()
         if saved == identity:
             return
         if saved is not None and saved["schema"] != identity["schema"]:
@@ -160,16 +158,37 @@ class SqliteStore:
             db.execute("DELETE FROM streams")
             db.execute("INSERT OR REPLACE INTO identity VALUES (1, ?)", (json.dumps(identity),))
 
+    def _identity(self) -> dict[str, Any] | None:
+        """What the file's snapshots belong to; None where the file is new."""
+        with self._reading() as db:
+            row = db.execute("SELECT value FROM identity").fetchone()
+        if row is None:
+            return None
+        try:
+            saved = json.loads(row[0])
+            # Another schema's may lack the others, and is refused by its number.
+            return {
+                "schema": saved["schema"],
+                "topic": saved.get("topic"),
+                "model": saved.get("model"),
+            }
+        except (ValueError, TypeError, LookupError) as error:
+            raise StoreError(
+                f"{self._path}: it does not say what its snapshots belong to; the file is damaged "
+                "or another program's: move it away, and the state is rebuilt from the log"
+            ) from error
+
     def _rows(self, partition: int, found: list[tuple[Any, ...]]) -> SavedRows:
         """Decode rows; the widths were settled by the identity, so a misfit is damage."""
         keys = [bytes(row[0]) for row in found]
-        state = np.frombuffer(b"".join(row[3] for row in found), "<f4")
-        head = np.frombuffer(b"".join(row[4] for row in found), self._head)
-        if state.size != len(keys) * self._width or head.size != len(keys):
+        sizes = (4 * self._width, self._head.itemsize)
+        if any((len(row[3]), len(row[4])) != sizes for row in found):
             raise StoreError(
                 f"{self._path}: saved states of partition {partition} have the wrong size; move "
                 "the file away: the state is rebuilt from the log"
             )
+        state = np.frombuffer(b"".join(row[3] for row in found), "<f4")
+        head = np.frombuffer(b"".join(row[4] for row in found), self._head)
         return SavedRows(
             partition,
             keys,
@@ -192,11 +211,13 @@ class SqliteStore:
         with self._lock:
             try:
                 self._db.execute("BEGIN IMMEDIATE")
-                yield self._db
-                self._db.execute("COMMIT")
+                try:
+                    yield self._db
+                    self._db.execute("COMMIT")
+                finally:
+                    if self._db.in_transaction:  # something failed, here or in the caller
+                        self._db.execute("ROLLBACK")
             except sqlite3.Error as error:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
                 raise StoreError(
                     f"{self._path}: can't write snapshots: {error}; the process stops, nothing "
                     "is lost: it replays from the last snapshot when started again"
