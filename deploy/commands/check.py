@@ -17,8 +17,8 @@ def check(
     """Validate a pipeline file and its bundle, and say what would run; nothing is started.
 
     Example:
-
       streamcell check pipeline.toml
+
     """
     config = load_config(file)
     for pipeline in config.pipeline:

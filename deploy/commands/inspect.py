@@ -19,10 +19,10 @@ def inspect(
     """Print a bundle's manifest: task, features, state, outputs, thresholds, metrics, origin.
 
     Examples:
-
       streamcell inspect press.onnx
 
       streamcell inspect press.onnx --json | jq .head
+
     """
     found = read_bundle(bundle)
     if json:

@@ -29,10 +29,10 @@ def run(
     token in the environment variable STREAMCELL_TOKEN.
 
     Examples:
-
       streamcell run pipeline.toml
 
       STREAMCELL_TOKEN=$(openssl rand -hex 16) streamcell run pipeline.toml
+
     """
     config = load_config(file)
     configure_logs(config.log.level, config.log.format)
