@@ -133,4 +133,5 @@ def _options(config: PipelineConfig, manifest: Manifest) -> Options:
         ordered=late == "reject",
         idle_ttl_us=int(config.state.idle_ttl_s * 1e6),
         kinds=EVENTS if config.sink.emit == "events" else None,
+        omit=frozenset() if config.sink.expected else frozenset({"expected"}),
     )

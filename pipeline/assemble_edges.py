@@ -81,7 +81,7 @@ def make_sink(
     if sink.payload == "block":
         from pipeline.encode.blocks import Blocks as BlockOutputs
 
-        encoder = BlockOutputs()
+        encoder = BlockOutputs(topic)
     brokers, client = _producer(config, sink)
     return make(
         client,

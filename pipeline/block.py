@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -185,3 +186,10 @@ class Records:
             self.live[keep],
             {name: column[keep] for name, column in self.columns.items()},
         )
+
+    def without(self, names: Collection[str]) -> Records:
+        """The outputs without some of their columns."""
+        if not any(name in self.columns for name in names):
+            return self
+        kept = {name: column for name, column in self.columns.items() if name not in names}
+        return replace(self, columns=kept)

@@ -142,6 +142,9 @@ class KafkaSinkConfig(Table):
     emit: Literal["all", "events"] = Field(
         "all", description="Send an output for every row, or only events."
     )
+    expected: bool = Field(
+        False, description="Add to every output what the model expected of each feature."
+    )
     security: SecurityConfig = Field(
         SecurityConfig(),
         description="TLS and login, where the brokers are not the source's.",
@@ -162,6 +165,9 @@ class FileSinkConfig(Table):
     emit: Literal["all", "events"] = Field(
         "all", description="Write an output for every row, or only events."
     )
+    expected: bool = Field(
+        False, description="Add to every output what the model expected of each feature."
+    )
 
 
 class ConsoleSinkConfig(Table):
@@ -170,4 +176,7 @@ class ConsoleSinkConfig(Table):
     type: Literal["console"]
     emit: Literal["all", "events"] = Field(
         "events", description="Print an output for every row, or only events."
+    )
+    expected: bool = Field(
+        False, description="Add to every output what the model expected of each feature."
     )

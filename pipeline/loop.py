@@ -44,8 +44,8 @@ class Options:
 
     ``max_rows`` bounds a batch. ``ordered``: a row whose time is not after its stream's last goes
     to the dead letters. ``idle_ttl_us``: a longer gap in a stream's times ends it, and the row
-    starts it anew; 0 is never. ``kinds``: the outputs that are sent, None is all. ``features``
-    name the values in dead letters.
+    starts it anew; 0 is never. ``kinds``: the outputs that are sent, None is all; ``omit``: their
+    columns that are not. ``features`` name the values in dead letters.
     """
 
     features: tuple[str, ...]
@@ -54,6 +54,7 @@ class Options:
     ordered: bool = False
     idle_ttl_us: int = 0
     kinds: frozenset[str] | None = None
+    omit: frozenset[str] = frozenset()
 
 
 class Loop:
@@ -239,7 +240,7 @@ class Loop:
             records = found if found.live.all() else found.rows(found.live)
             if len(records) and (kinds is None or records.kind in kinds):
                 with self._metrics.stage("send"):
-                    self._sink.send(records)
+                    self._sink.send(records.without(self._options.omit))
                 self._metrics.sent(records)
                 self._sent = True
 

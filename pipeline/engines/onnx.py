@@ -48,7 +48,7 @@ class OnnxEngine:
                 f"{self._session.get_providers()[0]}; check the driver, CUDA 13 and cuDNN 9"
             )
         self.name = f"onnxruntime {onnxruntime.__version__}"
-        self.device = device
+        self.device: str = device
 
     def step(self, x: Float32, state: Float32) -> tuple[Float32, Float32]:
         """``x [B, F], state [B, D] → y [B, K], state_next [B, D]``."""
