@@ -201,6 +201,11 @@ class TransactionalKafkaSink(KafkaSink):
         """
         if not positions and not self._open:
             return
+        if positions and group is None:
+            raise SinkError(
+                f"{topic}: only the offsets of a Kafka source fit into a transaction of Kafka's; "
+                'set guarantee = "at_least_once"'
+            )
         self._begin()
         try:
             if positions:
