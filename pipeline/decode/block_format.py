@@ -34,6 +34,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -90,7 +91,10 @@ def encode_block(
     """
     stream_array = np.asarray(stream, "<u4")
     rows = len(stream_array)
-    value_array = np.ascontiguousarray(values, "<f4").reshape(rows, -1 if rows else 0)
+    value_array = np.ascontiguousarray(values, "<f4")
+    if value_array.ndim < 2 or len(value_array) != rows:
+        raise BlockFormatError(f"values of shape {value_array.shape} for {rows} rows")
+    value_array = value_array.reshape(rows, prod(value_array.shape[1:]))
     if (offset is None) != (index is None):
         raise BlockFormatError("offset and index are given together or not at all")
     if rows and int(stream_array.max()) >= len(keys):
