@@ -76,6 +76,7 @@ def anomaly(
     from trainer.benchmarks.baselines import (
         Persistence,
         RandomScore,
+        SmoothedPersistence,
         TrainedGaussian,
         WindowedGaussian,
     )
@@ -96,6 +97,7 @@ def anomaly(
             WindowedGaussian(),
             TrainedGaussian(),
             Persistence(),
+            SmoothedPersistence(),
             RandomScore(seed),
         ]
         detections = study.run(cases, detectors, _Stages(bars, "evaluating"))

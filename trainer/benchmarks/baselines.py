@@ -92,6 +92,24 @@ class Persistence:
         return np.asarray(np.sqrt((ratio**2).mean(axis=1)), np.float64)
 
 
+class SmoothedPersistence:
+    """Persistence's error, averaged over the last 16 rows or so: restlessness rather than steps."""
+
+    name = "smoothed persistence"
+    memory = 1.0 / 16.0
+
+    def detect(self, case: Case) -> Detection:
+        """Score every row by the exponential mean of the steps up to it."""
+        return _judged(case, lambda: self.score(case))
+
+    def score(self, case: Case) -> Float64:
+        """Exponential mean of persistence's score, [T]."""
+        steps = Persistence().score(case)
+        mean = float(steps[0])
+        smoothed = [mean := mean + self.memory * (float(step) - mean) for step in steps]
+        return np.asarray(smoothed, np.float64)
+
+
 class RandomScore:
     """Uniform noise, the floor that a measure gives away."""
 

@@ -10,6 +10,7 @@ import pytest
 from trainer.benchmarks.baselines import (
     Persistence,
     RandomScore,
+    SmoothedPersistence,
     TrainedGaussian,
     WindowedGaussian,
 )
@@ -20,6 +21,7 @@ DETECTORS: list[Detector] = [
     WindowedGaussian(),
     TrainedGaussian(),
     Persistence(),
+    SmoothedPersistence(),
     RandomScore(7),
 ]
 
