@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from export.untrained import untrained_anomaly_bundle
 from tests.brokers import apache, broker, noida
+from tests.recovery.rig import kill_all
 
-__all__ = ["apache", "broker", "bundle", "noida"]
+__all__ = ["apache", "broker", "bundle", "noida", "nothing_left_behind"]
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """No pipeline process outlives its test."""
+    yield
+    kill_all()
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -35,6 +34,7 @@ client = "{client}"
 brokers = "{brokers}"
 topic = "{rows}"
 assign = "all"
+max_record_bytes = {max_record_bytes}
 [pipeline.engine]
 max_rows = 64
 [pipeline.state]
@@ -50,6 +50,17 @@ port = 0
 [log]
 format = "json"
 """
+
+
+_started: list[subprocess.Popen[bytes]] = []
+
+
+def kill_all() -> None:
+    """Kill the processes that a test started and left behind."""
+    while _started:
+        process = _started.pop()
+        process.kill()
+        process.wait()
 
 
 def make_topics(brokers: str, *names: str) -> None:
@@ -150,6 +161,7 @@ class Pipeline:
     client: str = "confluent"
     snapshot_every_s: float = 0.05
     slots: int = 1000
+    max_record_bytes: int = 1_048_576
 
     def __post_init__(self) -> None:
         self.file = self.folder / f"{self.out}.toml"
@@ -158,15 +170,12 @@ class Pipeline:
         self.log = self.folder / f"{self.out}.log"
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Start ``streamcell run``."""
-        command = [
-            sys.executable,
-            "-c",
-            "import typer; from deploy.commands.run import run; typer.run(run)",
-            str(self.file),
-        ]
+        """Start ``streamcell run``; whatever becomes of the test, ``kill_all`` ends it."""
+        command = [sys.executable, "-m", "deploy", "run", str(self.file)]
         with self.log.open("ab") as log:
-            return subprocess.Popen(command, stdout=log, stderr=log, env=dict(os.environ))
+            process = subprocess.Popen(command, stdout=log, stderr=log)
+        _started.append(process)
+        return process
 
     def stop(self, process: subprocess.Popen[bytes]) -> None:
         """Stop it cleanly."""
