@@ -13,11 +13,14 @@ import socket
 import struct
 import subprocess
 import time
+import uuid
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic  # its type stubs do not re-export it elsewhere
 
 from tests.shared import missing, shared_path
 
@@ -156,3 +159,12 @@ def broker(request: pytest.FixtureRequest) -> Broker:
     found = request.getfixturevalue(request.param)
     assert isinstance(found, Broker)
     return found
+
+
+def make_topic(broker: Broker, partitions: int = 1, name: str = "rows") -> str:
+    """Make a topic of its own and return its name."""
+    topic = f"{name}-{uuid.uuid4().hex[:12]}"
+    admin = AdminClient({"bootstrap.servers": broker.address, "log_level": 0})
+    made = admin.create_topics([NewTopic(topic, partitions, 1)], operation_timeout=30)
+    made[topic].result(60)
+    return topic
