@@ -1,6 +1,5 @@
-"""Fixtures of the command-line tests: brokers and one small bundle."""
+"""Fixtures of the command-line tests: those of the recovery suite."""
 
-from tests.brokers import apache, broker, noida
 from tests.recovery.conftest import bundle, nothing_left_behind
 
-__all__ = ["apache", "broker", "bundle", "noida", "nothing_left_behind"]
+__all__ = ["bundle", "nothing_left_behind"]

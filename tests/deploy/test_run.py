@@ -1,4 +1,4 @@
-"""``streamcell run`` as a process on a real broker: bad rows, clean stops, brokers that are away."""
+"""``streamcell run`` as a process on a real broker: bad rows, clean stops, absent brokers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fixtures of the recovery suite: real brokers, and one small bundle."""
+"""Fixtures of the recovery suite: one small bundle, and no process left behind."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from pathlib import Path
 import pytest
 
 from export.untrained import untrained_anomaly_bundle
-from tests.brokers import apache, broker, noida
 from tests.recovery.rig import kill_all
-
-__all__ = ["apache", "broker", "bundle", "noida", "nothing_left_behind"]
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,7 @@ TOLERANCE = 1e-4  # batches are composed differently in every run
 
 
 def by_id(outputs: Outputs) -> dict[tuple[str, str], dict[str, Any]]:
+    """The outputs by id and type; of repeated ones the last."""
     return {(record["id"], record["type"]): record for record, _ in outputs.records}
 
 
