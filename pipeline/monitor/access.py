@@ -1,0 +1,145 @@
+"""Who may see the live page, and what every answer carries to keep a browser safe."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from http.cookies import CookieError, SimpleCookie
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pipeline.errors import ConfigError
+
+MIN_TOKEN = 12  # characters
+MAX_QUERY_BYTES = 2048
+COOKIE_AGE_S = 30 * 24 * 3600
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+HOW_TO_OPEN = """\
+The live page is closed: no token is set.
+
+Set a secret of your choice, of at least 12 characters, and start streamcell again:
+
+    export STREAMCELL_TOKEN="$(openssl rand -hex 16)"
+
+(or the variable that http.token_env names). Then open this address with ?token=<the secret>.
+Metrics and health need no token: /metrics, /healthz, /readyz.
+"""
+HOW_TO_ENTER = """\
+The live page needs its token.
+
+Open it once as /?token=<the secret>: a cookie remembers it in this browser.
+Programs send the header "Authorization: Bearer <the secret>".
+The secret is in the environment variable that http.token_env names (STREAMCELL_TOKEN).
+"""
+
+
+class Access:
+    """Checks tokens in constant time. ``None`` as the token closes what needs one."""
+
+    def __init__(self, token: str | None) -> None:
+        if token is not None and len(token) < MIN_TOKEN:
+            raise ConfigError(
+                "http", [f"the live page's token must have at least {MIN_TOKEN} characters"]
+            )
+        self._token = token
+        # The cookie does not hold the secret itself, and outlives restarts of the process.
+        self._cookie = "" if token is None else _digest(token, b"streamcell live page")
+
+    def refusal(self, request: Request) -> Response | None:
+        """The answer to a request that may not pass; None lets it pass."""
+        if self._token is None:
+            return PlainTextResponse(HOW_TO_OPEN, 403)
+        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+        allowed = (
+            self._right(request.query_params.get("token", ""))
+            | (scheme.lower() == "bearer" and self._right(bearer.strip()))
+            | _equal(_cookie(request, cookie_name(request)), self._cookie)
+        )
+        if allowed:
+            return None
+        return PlainTextResponse(
+            HOW_TO_ENTER, 401, {"WWW-Authenticate": 'Bearer realm="streamcell"'}
+        )
+
+    def remember(self, request: Request, response: Response) -> None:
+        """Set the cookie if the request brought the token in its address."""
+        if request.query_params.get("token"):
+            response.set_cookie(
+                cookie_name(request),
+                self._cookie,
+                max_age=COOKIE_AGE_S,
+                httponly=True,
+                samesite="strict",
+                secure=request.url.scheme == "https",
+            )
+
+    def _right(self, given: str) -> bool:
+        return self._token is not None and _equal(given, self._token)
+
+
+class Guard:
+    """ASGI middleware: refuses bodies and overlong queries, adds the security headers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for header, value in SECURITY_HEADERS.items():
+                    headers[header] = value
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        headers = dict(scope["headers"])
+        app = self._app
+        if headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers:
+            # Whoever sends a body is no viewer: it isn't read, so the connection can't go on.
+            app = PlainTextResponse("no body is expected here\n", 413, {"Connection": "close"})
+        elif len(scope["query_string"]) > MAX_QUERY_BYTES:
+            app = PlainTextResponse("the query is too long\n", 414)
+        await app(scope, receive, send_guarded)
+
+
+def cookie_name(request: Request) -> str:
+    """Browsers share cookies between ports: pipelines of one host need names of their own."""
+    return f"streamcell_live_{request.url.port or 0}"
+
+
+def _cookie(request: Request, name: str) -> str:
+    try:
+        cookies = SimpleCookie(request.headers.get("cookie", ""))
+    except CookieError:
+        return ""
+    return cookies[name].value if name in cookies else ""
+
+
+def _equal(given: str, right: str) -> bool:
+    # Digests make both equally long: not even the length can be timed.
+    return hmac.compare_digest(_digest(given, b"compare"), _digest(right, b"compare"))
+
+
+def _digest(text: str, purpose: bytes) -> str:
+    return hmac.new(text.encode("utf-8", "surrogatepass"), purpose, hashlib.sha256).hexdigest()

@@ -1,0 +1,291 @@
+"""What the live page shows: kept in bounded memory, fed by the loop once per batch.
+
+The loop's thread calls ``observe``, ``rejected`` and ``status``; the monitor's thread calls
+``changes`` and ``search``. They share a lock that is held for copies of small arrays only, never
+while the engine runs. Counting every batch costs microseconds; everything finer (points of the
+watched streams, latencies) has a budget, a share of the wall clock, and samples when it is spent.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypedDict
+
+import numpy as np
+
+from pipeline.block import Batch, Records, Reject
+from pipeline.manifest import Feature
+from pipeline.monitor.history import SECONDS, History
+from pipeline.monitor.recent import Stepped
+from pipeline.monitor.watch import ALARM, ASKED, MAX_FEATURES, Watch, key_of, name, search
+
+ALARMS = 200
+ALARMS_IN_STORM = 10  # of one batch, when the budget is spent
+DEAD_LETTERS = 100
+MAX_TEXT = 300  # characters of a reason
+LATENCY_SAMPLE = 64  # rows of a batch
+LOOK_ROWS = 8192
+LOOK_EVERY_S = 0.05
+MAX_CREDIT_S = 0.05
+SEARCH_LIMIT = 50
+NEW_ALARMS_WATCHED = 4  # of one batch
+
+
+class Status(TypedDict, total=False):
+    """What the loop tells beside the rows; every call of ``status`` may bring a part of it.
+
+    ``state`` is a word such as ``running`` or ``recovering``, ``threshold`` the score from which
+    a row is alarming, ``recovery`` the share of the replay that is done, ``lag`` in records.
+    """
+
+    state: str
+    model: str
+    task: str
+    engine: str
+    device: str
+    guarantee: str
+    threshold: float | None
+    lag: int
+    recovery: float
+    live_streams: int
+    spilled_streams: int
+
+
+@dataclass(slots=True)
+class Cursor:
+    """What one viewer has got so far. A fresh one gets everything that is kept."""
+
+    boot: str = ""
+    second: int = 0
+    alarm: int = 0
+    dead: int = 0
+    focus: bytes = b""
+    points: int = 0
+
+
+@dataclass(slots=True)
+class _Letters:
+    """The latest entries of a list, each numbered, so that a viewer gets only what is new."""
+
+    limit: int
+    last: int = 0
+    entries: dict[object, dict[str, Any]] = field(default_factory=dict)
+
+    def put(self, identity: object, entry: dict[str, Any]) -> None:
+        self.last += 1
+        before = self.entries.pop(identity, {})
+        self.entries[identity] = before | entry | {"seq": self.last}
+        if len(self.entries) > self.limit:
+            del self.entries[next(iter(self.entries))]
+
+    def since(self, seen: int) -> list[dict[str, Any]]:
+        return [entry for entry in self.entries.values() if entry["seq"] > seen]
+
+
+class LiveView:
+    """The live page's memory of one pipeline.
+
+    ``features`` are the manifest's; ``budget`` is the share of the wall clock that ``observe``
+    may take for more than counting; ``clock`` gives seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        pipeline: str,
+        features: Sequence[Feature],
+        clock: Callable[[], float] = time.time,
+        budget: float = 0.01,
+    ) -> None:
+        self._pipeline = pipeline
+        self._features = [
+            {"name": item.name, "unit": item.unit} for item in features[:MAX_FEATURES]
+        ]
+        self._clock = clock
+        self._boot = secrets.token_hex(8)
+        self._lock = threading.Lock()
+        self._status: Status = {}
+        self._history = History()
+        self._watch = Watch(len(features))
+        self._alarm_inbox: deque[Records] = deque()  # what no viewer has asked for yet
+        self._alarms_waiting = 0  # rows in it
+        self._alarms = _Letters(ALARMS)
+        self._dead = _Letters(DEAD_LETTERS)
+        self._dead_total = 0
+        self._alarm_total = 0
+        self._budget = budget
+        self._credit_s = 0.0
+        self._credited_s = time.perf_counter()
+        self._next_look_s = 0.0
+        # Batches not yet looked through; all of them came in the second ``_second``.
+        self._pending: list[Stepped] = []
+        self._pending_rows = 0
+        self._pending_s = 0.0  # when the last of them came
+        self._second = 0
+
+    def observe(self, batch: Batch, records: Sequence[Records]) -> None:
+        """Take note of a batch that was stepped and of all that it put out."""
+        now = self._clock()
+        scores = None
+        with self._lock:
+            for some in records:
+                if some.kind == "score":
+                    scores = some
+                elif some.kind == "alarm" and len(some):
+                    self._keep_alarms(some, now)
+            if int(now) != self._second:
+                self._look(now)
+                self._second = int(now)
+            if len(batch):
+                self._pending.append((batch, scores))
+                self._pending_rows += len(batch)
+                self._pending_s = now
+            if self._pending_rows >= LOOK_ROWS or now >= self._next_look_s:
+                self._next_look_s = now + LOOK_EVERY_S
+                self._look(now)
+
+    def rejected(self, rejects: Sequence[Reject]) -> None:
+        """Take note of rows that went to the dead-letter sink."""
+        now = self._clock()
+        with self._lock:
+            self._history.add(int(now), rejects=len(rejects))
+            self._dead_total += len(rejects)
+            for reject in rejects[-DEAD_LETTERS:]:
+                self._dead.put(
+                    (reject.topic, reject.partition, reject.offset, reject.index),
+                    {
+                        "time": int(now * 1000),
+                        "topic": reject.topic,
+                        "partition": reject.partition,
+                        "offset": reject.offset,
+                        "key": None if reject.key is None else name(reject.key[:MAX_TEXT]),
+                        "cause": reject.cause,
+                        "reason": reject.reason[:MAX_TEXT],
+                    },
+                )
+
+    def status(self, status: Status) -> None:
+        """Take note of how the pipeline stands; keys not given stay as they were."""
+        self._status = {**self._status, **status}
+
+    def changes(self, cursor: Cursor, focus: str | None = None) -> dict[str, Any]:
+        """What is new since ``cursor``, which moves on; arrays are numpy's, times ms since 1970.
+
+        ``focus`` names the stream whose points are wanted. It is watched from now on.
+        """
+        now = self._clock()
+        first = cursor.boot != self._boot
+        if first:
+            cursor.boot, cursor.second, cursor.alarm, cursor.dead = self._boot, 0, 0, 0
+            cursor.focus, cursor.points = b"", 0
+        with self._lock:
+            self._look(now)
+            keys = self._watch.keys() if focus else []
+            while self._alarm_inbox:
+                self._file_alarms(self._alarm_inbox.popleft())
+            self._alarms_waiting = 0
+            alarms = self._alarms.since(cursor.alarm)
+            dead = self._dead.since(cursor.dead)
+            cursor.alarm, cursor.dead = self._alarms.last, self._dead.last
+            totals = {"alarms_total": self._alarm_total, "dead_letters": self._dead_total}
+            seconds = self._history.read(cursor.second, int(now))
+            streams = self._watch.summaries()
+        cursor.second = int(now)
+        found: dict[str, Any] = {
+            "boot": self._boot,
+            "time": int(now * 1000),
+            "status": {**self._status, **totals},
+            "seconds": seconds,
+            "alarms": alarms,
+            "dead": dead,
+            "streams": streams,
+        }
+        if first:
+            found |= {
+                "first": True,
+                "pipeline": self._pipeline,
+                "features": self._features,
+                "kept_seconds": SECONDS,
+            }
+        if focus:
+            found["focus"] = self._focus(cursor, focus, key_of(focus, keys), now)
+        return found
+
+    def search(self, text: str) -> list[str]:
+        """Names of streams seen lately that contain ``text``: at most ``SEARCH_LIMIT``."""
+        with self._lock:
+            keys = self._watch.keys()
+        return search(keys, text, SEARCH_LIMIT)
+
+    def _focus(self, cursor: Cursor, shown: str, key: bytes, now: float) -> dict[str, Any]:
+        with self._lock:
+            fresh = not self._watch.watches(key)
+            watched = self._watch.want(key, ASKED, now)
+            if key != cursor.focus or fresh:
+                cursor.focus, cursor.points = key, 0
+            reset = cursor.points == 0
+            cursor.points, points = self._watch.points(key, cursor.points)
+        return {"key": shown, "watched": watched, "reset": reset, **points}
+
+    def _look(self, now: float) -> None:
+        """Look through the pending batches: count them all, the rest as the budget allows."""
+        if not self._pending:
+            return
+        batches, rows = len(self._pending), self._pending_rows
+        if self._affordable():
+            began = time.thread_time()
+            self._watch.observe(self._pending, now)
+            self._sample_latency(self._pending[-1][0])
+            self._credit_s -= time.thread_time() - began
+        self._pending, self._pending_rows = [], 0
+        self._history.add(self._second, rows=rows, batches=batches)
+
+    def _affordable(self) -> bool:
+        """Whether the budget allows more than counting; it is saved up for some time at most."""
+        now = time.perf_counter()
+        earned = (now - self._credited_s) * self._budget
+        self._credited_s = now
+        self._credit_s = min(self._credit_s + earned, MAX_CREDIT_S)
+        return self._credit_s >= 0.0
+
+    def _sample_latency(self, batch: Batch) -> None:
+        every = max(1, len(batch) // LATENCY_SAMPLE)
+        stamped = batch.stamped[::every][batch.live[::every]]
+        self._history.add_latency(self._second, np.maximum(self._pending_s - stamped / 1e6, 0.0))
+
+    def _keep_alarms(self, alarms: Records, now: float) -> None:
+        """Put the latest alarms aside for the viewers, and watch streams whose alarm opened."""
+        opened = alarms.columns["state"] == "open"
+        storm = self._credit_s < 0
+        kept = min(len(alarms), ALARMS_IN_STORM if storm else ALARMS)
+        self._alarm_inbox.append(alarms.rows(np.arange(len(alarms) - kept, len(alarms))))
+        self._alarms_waiting += kept
+        while self._alarms_waiting - len(self._alarm_inbox[0]) >= ALARMS:
+            self._alarms_waiting -= len(self._alarm_inbox.popleft())
+        if not storm:
+            for key in alarms.key[opened][-NEW_ALARMS_WATCHED:].tolist():
+                self._watch.want(key, ALARM, now)
+        count = int(np.count_nonzero(opened & alarms.live))
+        self._alarm_total += count
+        self._history.add(int(now), alarms=count)
+
+    def _file_alarms(self, alarms: Records) -> None:
+        columns = {column: values.tolist() for column, values in alarms.columns.items()}
+        for row, key in enumerate(alarms.key.tolist()):
+            shown, start = name(key[:MAX_TEXT]), columns["start"][row]
+            closed = columns["state"][row] != "open"
+            self._alarms.put(
+                (key, start),
+                {
+                    "id": f"{shown}@{start}",
+                    "key": shown,
+                    "start": start // 1000,
+                    "end": columns["end"][row] // 1000 if closed else None,
+                    "peak": columns["peak"][row],
+                    "cause": columns["cause"][row],
+                },
+            )

@@ -1,0 +1,176 @@
+"""Health, metrics and the live page on one small HTTP server, in a thread of its own.
+
+/healthz  alive?   /readyz  ready?   /metrics  for Prometheus            open to everyone
+/  the live page   /live  its data   /streams  search   /static/…        need the token
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable
+
+import structlog
+import uvicorn
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from pipeline.errors import ConfigError
+from pipeline.monitor.access import Access, Guard
+from pipeline.monitor.health import Health
+from pipeline.monitor.http import TimedProtocol
+from pipeline.monitor.live import LiveView
+from pipeline.monitor.page import Page
+
+log = structlog.get_logger(__name__)
+
+MAX_CONNECTIONS = 64
+MAX_HEADER_BYTES = 16 * 1024
+KEEP_ALIVE_S = 15
+START_S = 10.0
+STOP_S = 3.0
+
+
+class Monitor:
+    """Serves until ``stop``. ``port`` 0 takes a free one; ``port`` tells which after ``start``.
+
+    ``health`` is asked at every health request, from the server's thread. Without a ``token`` or
+    without a ``view`` the live page is closed. Raises ConfigError for a token that is too short.
+    """
+
+    def __init__(
+        self,
+        bind: str = "127.0.0.1",
+        port: int = 9464,
+        token: str | None = None,
+        *,
+        registry: CollectorRegistry,
+        health: Callable[[], Health],
+        view: LiveView | None = None,
+    ) -> None:
+        self.bind = bind
+        self.port = port
+        self._access = Access(token)
+        self._registry = registry
+        self._health = health
+        self._view = view
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Listen and return; raises ConfigError if the address can't be had."""
+        listener = _listen(self.bind, self.port)
+        self.port = listener.getsockname()[1]
+        leaving = asyncio.Event()
+        self._server = _Server(
+            uvicorn.Config(
+                self._app(leaving),
+                http=TimedProtocol,
+                ws="none",
+                lifespan="off",
+                loop="asyncio",
+                log_config=None,
+                access_log=False,  # addresses may hold the token
+                server_header=False,
+                proxy_headers=False,
+                limit_concurrency=MAX_CONNECTIONS,
+                timeout_keep_alive=KEEP_ALIVE_S,
+                timeout_graceful_shutdown=1,
+                h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+            ),
+            leaving,
+        )
+        self._thread = threading.Thread(
+            target=self._server.run, args=([listener],), name="monitor", daemon=True
+        )
+        self._thread.start()
+        if not self._server.up.wait(START_S):
+            self.stop()
+            raise ConfigError("http", [f"the server on {self.bind}:{self.port} did not come up"])
+        log.info("monitor listening", bind=self.bind, port=self.port)
+
+    def stop(self) -> None:
+        """End all connections and the thread; twice is fine."""
+        if self._server is None or self._thread is None:
+            return
+        self._server.leave()
+        self._thread.join(STOP_S)
+        self._server = self._thread = None
+
+    def _app(self, leaving: asyncio.Event) -> Starlette:
+        routes = [
+            Route("/healthz", self._healthz),
+            Route("/readyz", self._readyz),
+            Route("/metrics", self._metrics),
+        ]
+        if self._view is not None:
+            routes += Page(self._view, self._access, leaving).routes()
+        return Starlette(routes=routes, middleware=[Middleware(Guard)])
+
+    async def _healthz(self, _: Request) -> Response:
+        health = self._health()
+        faults = health.faults()
+        return JSONResponse(
+            {
+                "status": "failed" if faults else "alive",
+                "reasons": faults,
+                "heartbeat_age_s": round(health.beat_age_s, 3),
+            },
+            503 if faults else 200,
+        )
+
+    async def _readyz(self, _: Request) -> Response:
+        health = self._health()
+        reasons = [*health.faults(), *health.waiting]
+        return JSONResponse(
+            {"status": "waiting" if reasons else "ready", "reasons": reasons},
+            503 if reasons else 200,
+        )
+
+    async def _metrics(self, request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(self._registry), headers={"Content-Type": content_type})
+
+
+class _Server(uvicorn.Server):
+    """Tells when it is up, and lets open event streams know that it leaves."""
+
+    def __init__(self, config: uvicorn.Config, leaving: asyncio.Event) -> None:
+        super().__init__(config)
+        self.up = threading.Event()
+        self._leaving = leaving
+        self._running: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve from now on."""
+        self._running = asyncio.get_running_loop()
+        await super().startup(sockets)
+        self.up.set()
+
+    def leave(self) -> None:
+        """End soon; from any thread."""
+        if self._running is not None and not self._running.is_closed():
+            self._running.call_soon_threadsafe(self._leaving.set)
+        self.should_exit = True
+
+
+def _listen(bind: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            bind, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        return socket.create_server(address[:2], family=family, backlog=MAX_CONNECTIONS)
+    except OSError as error:
+        raise ConfigError(
+            "http",
+            [
+                f"can't listen on {bind}:{port} ({error.strerror or error}); set http.bind and "
+                "http.port to an address of this machine and a free port, or stop what uses it"
+            ],
+        ) from error

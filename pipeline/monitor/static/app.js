@@ -1,0 +1,67 @@
+// Wires the feed to the panels. A panel is a module with `create(root, store, actions)` that
+// returns `{ update(change) }`, called after every message with what was new in it.
+
+import { Feed } from "./feed.js";
+import { Store } from "./store.js";
+import * as alarms from "./alarms.js";
+import * as dead from "./dead.js";
+import * as detail from "./detail.js";
+import * as header from "./header.js";
+import * as streams from "./streams.js";
+import * as throughput from "./throughput.js";
+import * as tiles from "./tiles.js";
+
+const PANELS = { top: header, tiles, detail, streams, alarms, throughput, dead };
+
+// The token has done its work: the server has set a cookie. Keep it out of the history.
+if (new URLSearchParams(location.search).has("token")) {
+  history.replaceState(null, "", location.pathname + location.hash);
+}
+
+const store = new Store();
+const actions = {
+  // Show a stream in the chart; `feature` is the one to begin with, `jump` brings it into view.
+  select(key, { feature = null, jump = false } = {}) {
+    if (feature !== null) store.wantFeature(feature);
+    if (key !== store.selected) {
+      store.select(key);
+      history.replaceState(null, "", `#stream=${encodeURIComponent(key)}`);
+      feed.open(key);
+    }
+    for (const panel of panels) panel.update({});
+    if (jump) document.getElementById("detail").scrollIntoView({ block: "nearest" });
+  },
+};
+
+const panels = Object.entries(PANELS).map(([id, panel]) =>
+  panel.create(document.getElementById(id), store, actions),
+);
+
+const feed = new Feed({
+  message(change) {
+    store.apply(change);
+    if (store.selected === null && store.streams.length) {
+      const loudest = store.latestAlarm() ?? store.streams[0];
+      actions.select(loudest.key, { feature: loudest.cause ?? null });
+    }
+    for (const panel of panels) panel.update(change);
+  },
+  state(connected) {
+    store.connected = connected;
+    document.body.classList.toggle("offline", !connected);
+    for (const panel of panels) panel.update({});
+  },
+});
+
+function selectFromAddress() {
+  const key = new URLSearchParams(location.hash.slice(1)).get("stream");
+  if (key) actions.select(key);
+  return key !== null;
+}
+
+window.addEventListener("hashchange", selectFromAddress);
+window.addEventListener("resize", () => panels.forEach((panel) => panel.update({})));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
+  panels.forEach((panel) => panel.update({})),
+);
+if (!selectFromAddress()) feed.open(null);

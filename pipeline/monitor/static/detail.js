@@ -1,0 +1,163 @@
+// One stream in full: value with what was expected, score with the threshold, alarm spans.
+
+import { element, legend, part, setText } from "./dom.js";
+import { figure, number, time } from "./format.js";
+import { draw } from "./plot.js";
+
+export function create(root, store, actions) {
+  const ids = ["title", "badge", "features", "legend", "value", "score", "empty", "readout"];
+  const nodes = Object.fromEntries(ids.map((id) => [id, part(root, id)]));
+  let cursor = null; // index into the points
+  let scale = null;
+  let chips = "";
+
+  function update(change) {
+    if (change.focus?.reset) cursor = null;
+    const { focus } = store;
+    setText(nodes.title, store.selected ?? "Stream");
+    const alarming = focus.a.at(-1) === 1;
+    nodes.badge.hidden = !alarming;
+    setText(nodes.badge, alarming ? "alarm" : "");
+    showFeatures();
+    nodes.empty.hidden = focus.t.length > 0;
+    setText(nodes.empty, store.selected ? "Waiting for rows of this stream." : "Waiting for the first rows.");
+    const shown = views(store);
+    legend(nodes.legend, shown.legend);
+    const x = [focus.t[0] ?? store.time - 60000, focus.t.at(-1) ?? store.time];
+    if (cursor !== null) cursor = Math.min(cursor, focus.t.length - 1);
+    const at = cursor === null ? null : focus.t[cursor];
+    nodes.score.hidden = !shown.scored;
+    scale = draw(nodes.value, { x, lines: shown.lines, bands: shown.bands, cursor: at, timeAxis: !shown.scored });
+    if (shown.scored) draw(nodes.score, { x, ...shown.score, bands: shown.plain, cursor: at, floor: 0 });
+    nodes.value.setAttribute("aria-label", summary(store));
+    setText(nodes.readout, readout(store, cursor));
+  }
+
+  function showFeatures() {
+    const wanted = JSON.stringify([store.features, store.feature]);
+    if (wanted === chips) return;
+    chips = wanted;
+    nodes.features.hidden = store.features.length < 2;
+    nodes.features.replaceChildren(
+      ...store.features.map((feature, place) =>
+        element("button", {
+          type: "button",
+          className: "chip",
+          ariaPressed: String(place === store.feature),
+          onclick: () => {
+            actions.select(store.selected, { feature: feature.name });
+            nodes.features.children[place].focus();
+          },
+        }, [feature.name]),
+      ),
+    );
+  }
+
+  function point(event) {
+    if (!scale || !store.focus.t.length) return;
+    const ms = scale.timeAt(event.clientX - event.target.getBoundingClientRect().left);
+    cursor = nearest(store.focus.t, ms);
+    update({});
+  }
+
+  function key(event) {
+    const last = store.focus.t.length - 1;
+    if (last < 0) return;
+    const here = cursor ?? last;
+    const step = event.shiftKey ? 10 : 1;
+    const moves = {
+      ArrowLeft: Math.max(0, here - step), ArrowRight: Math.min(last, here + step),
+      Home: 0, End: last, Escape: null,
+    };
+    if (!(event.key in moves)) return;
+    event.preventDefault();
+    cursor = moves[event.key];
+    update({});
+  }
+
+  for (const canvas of [nodes.value, nodes.score]) {
+    canvas.addEventListener("pointermove", point);
+    canvas.addEventListener("pointerdown", point);
+    canvas.addEventListener("pointerleave", () => {
+      cursor = null;
+      update({});
+    });
+  }
+  nodes.value.addEventListener("keydown", key);
+  return { update };
+}
+
+function views(store) {
+  const { focus, feature } = store;
+  const unit = store.features[feature]?.unit;
+  const name = store.features[feature]?.name ?? "value";
+  const value = focus.v.map((row) => row[feature] ?? null);
+  const expected = focus.e.map((row) => row[feature] ?? null);
+  const foreseen = expected.some((one) => one != null);
+  const scored = focus.s.some((one) => one != null);
+  const lines = [{ x: focus.t, y: value, colour: "value", width: 1.75 }];
+  const entries = [["value", unit ? `${name}, ${unit}` : name]];
+  if (foreseen) {
+    lines.unshift({ x: focus.t, y: expected, colour: "expected", dash: [5, 3], width: 1.5 });
+    entries.push(["expected", "expected"]);
+  }
+  if (scored) entries.push(["score", "score"]);
+  const bands = spans(store);
+  if (bands.length) entries.push(["alarm", "alarm"]);
+  const { threshold } = store.status;
+  return {
+    lines, bands, scored, legend: focus.t.length ? entries : [],
+    plain: bands.map((band) => ({ ...band, label: "" })),
+    score: {
+      lines: [{ x: focus.t, y: focus.s, colour: "score", fill: true }],
+      levels: threshold == null ? [] : [{ y: threshold, colour: "alarm", label: `threshold ${figure(threshold)}` }],
+    },
+  };
+}
+
+// Where rows were alarming, with the cause of the alarm that covers them.
+function spans(store) {
+  const { t, a } = store.focus;
+  const mine = store.alarmList().filter((alarm) => alarm.key === store.selected);
+  const found = [];
+  for (let i = 0; i < a.length; i += 1) {
+    if (a[i] && !a[i - 1]) found.push({ from: t[i], to: t[i], colour: "alarm" });
+    if (a[i]) found.at(-1).to = t[i];
+  }
+  for (const span of found) {
+    span.label = mine.find((one) => one.start <= span.to && (one.end ?? Infinity) >= span.from)?.cause ?? "";
+  }
+  return found;
+}
+
+function readout(store, cursor) {
+  const { focus, feature } = store;
+  const place = cursor ?? focus.t.length - 1;
+  if (place < 0) return "";
+  const unit = store.features[feature]?.unit ?? "";
+  const value = focus.v[place][feature];
+  const expected = focus.e[place][feature];
+  const told = [time(focus.t[place]), `${number(value)} ${unit}`.trim()];
+  if (expected != null) told.push(`expected ${number(expected)}`);
+  if (focus.s[place] != null) told.push(`score ${figure(focus.s[place])}`);
+  if (focus.a[place]) told.push("alarm");
+  return told.join("  ·  ");
+}
+
+function summary(store) {
+  const { focus } = store;
+  if (!focus.t.length) return "No points yet";
+  const name = store.features[store.feature]?.name ?? "value";
+  return `${name} of ${store.selected}, ${focus.t.length} points from ${time(focus.t[0])} to ${time(focus.t.at(-1))}`;
+}
+
+function nearest(times, ms) {
+  let low = 0;
+  let high = times.length - 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (times[middle] < ms) low = middle + 1;
+    else high = middle;
+  }
+  return low > 0 && ms - times[low - 1] < times[low] - ms ? low - 1 : low;
+}

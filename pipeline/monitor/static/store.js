@@ -1,0 +1,91 @@
+// What the page knows, put together from the messages. Panels read it, only `apply` changes it.
+
+const POINTS = 600;
+const COLUMNS = ["rows", "batches", "rejects", "alarms", "p50", "p99"];
+
+const nothing = () => ({ key: null, t: [], v: [], e: [], s: [], a: [] });
+
+export class Store {
+  constructor() {
+    this.connected = false;
+    this.selected = null;
+    this.feature = 0;
+    this.reset();
+  }
+
+  reset() {
+    this.pipeline = "";
+    this.features = [];
+    this.status = {};
+    this.time = Date.now();
+    this.seconds = { from: 0 };
+    for (const name of COLUMNS) this.seconds[name] = [];
+    this.alarms = new Map();
+    this.dead = [];
+    this.streams = [];
+    this.focus = nothing();
+  }
+
+  apply(change) {
+    if (change.first) {
+      this.reset();
+      this.boot = change.boot;
+      this.pipeline = change.pipeline;
+      this.features = change.features;
+      this.keptSeconds = change.kept_seconds;
+      if (this.wanted) this.wantFeature(this.wanted);
+    }
+    this.time = change.time;
+    this.status = change.status;
+    this.streams = change.streams;
+    this.addSeconds(change.seconds);
+    for (const alarm of change.alarms) {
+      this.alarms.delete(alarm.id);
+      this.alarms.set(alarm.id, alarm);
+    }
+    while (this.alarms.size > 200) this.alarms.delete(this.alarms.keys().next().value);
+    this.dead = this.dead.concat(change.dead).slice(-100);
+    if (change.focus && change.focus.key === this.selected) this.addPoints(change.focus);
+  }
+
+  addSeconds(seconds) {
+    for (const name of COLUMNS) {
+      this.seconds[name] = this.seconds[name].concat(seconds[name]).slice(-this.keptSeconds);
+    }
+    this.seconds.from = seconds.from + seconds.rows.length - this.seconds.rows.length;
+  }
+
+  addPoints(points) {
+    if (points.reset) this.focus = nothing();
+    this.focus.key = points.key;
+    for (const name of ["t", "v", "e", "s", "a"]) {
+      this.focus[name] = this.focus[name].concat(points[name]).slice(-POINTS);
+    }
+  }
+
+  select(key) {
+    this.selected = key;
+    this.focus = nothing();
+  }
+
+  // Show the feature of this name, if there is one; remembered until the features are known.
+  wantFeature(name) {
+    this.wanted = name;
+    const place = this.features.findIndex((feature) => feature.name === name);
+    if (place >= 0) this.feature = place;
+  }
+
+  // Alarms, newest first.
+  alarmList() {
+    return [...this.alarms.values()].sort((a, b) => b.start - a.start);
+  }
+
+  latestAlarm() {
+    const alarm = this.alarmList().find((one) => this.streams.some((s) => s.key === one.key));
+    return alarm ?? null;
+  }
+
+  openAlarms() {
+    return [...this.alarms.values()].filter((alarm) => alarm.end === null).length;
+  }
+}

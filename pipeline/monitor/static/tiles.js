@@ -1,0 +1,63 @@
+// The figures at a glance.
+
+import { element, setText } from "./dom.js";
+import { count, duration, NONE } from "./format.js";
+
+const RECENT_S = 5;
+
+const sum = (values) => values.reduce((total, value) => total + (value ?? 0), 0);
+const tail = (values) => values.slice(-RECENT_S);
+
+function recentMean(values) {
+  const some = tail(values).filter((value) => value != null);
+  return some.length ? sum(some) / some.length : null;
+}
+
+// id → [label, (store) → [value, note, alert?]]
+const TILES = {
+  rate: ["Rows per second", ({ seconds }) => {
+    const rows = sum(tail(seconds.rows));
+    const batches = sum(tail(seconds.batches));
+    const rate = rows / Math.max(1, tail(seconds.rows).length);
+    return [count(rate), batches ? `${count(rows / batches)} in a batch` : "no rows now"];
+  }],
+  lag: ["Lag", ({ status }) => [count(status.lag), status.lag == null ? "" : "records behind"]],
+  latency: ["Latency", ({ seconds }) => {
+    const p99 = recentMean(seconds.p99);
+    return [duration(recentMean(seconds.p50)), p99 == null ? "median" : `median, p99 ${duration(p99)}`];
+  }],
+  live: ["Live streams", ({ status }) => [
+    count(status.live_streams),
+    status.spilled_streams ? `${count(status.spilled_streams)} more on disk` : "all in memory",
+  ]],
+  alarms: ["Open alarms", (store) => {
+    const open = store.openAlarms();
+    return [count(open), `${count(sum(store.seconds.alarms))} opened in 10 min`, open > 0];
+  }],
+  dead: ["Dead letters", ({ status, seconds }) => {
+    const recent = sum(seconds.rejects);
+    return [count(status.dead_letters), `${count(recent)} in 10 min`, recent > 0];
+  }],
+};
+
+export function create(root, store) {
+  const tiles = Object.entries(TILES).map(([id, [label, read]]) => {
+    const value = element("dd", { className: "value" }, [NONE]);
+    const note = element("dd", { className: "note" });
+    const tile = element("div", { className: "tile", id: `tile-${id}` }, [
+      element("dt", {}, [label]), value, note,
+    ]);
+    root.append(tile);
+    return { tile, value, note, read };
+  });
+  return {
+    update() {
+      for (const { tile, value, note, read } of tiles) {
+        const [figure, remark, alert = false] = read(store);
+        setText(value, figure);
+        setText(note, remark);
+        tile.classList.toggle("alert", alert);
+      }
+    },
+  };
+}
