@@ -18,11 +18,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.block import Batch, Bool, Float32, Records, Reject
+from pipeline.block import Batch, Records, Reject
 from pipeline.commit import Committer, Every
 from pipeline.dead_letters import DeadLetters
 from pipeline.engines.base import Engine
-from pipeline.errors import SourceError
+from pipeline.errors import SourceError, StreamcellError
+from pipeline.finite import finite_rows
 from pipeline.heads.base import Head
 from pipeline.intake import Intake
 from pipeline.metrics import Metrics
@@ -30,6 +31,7 @@ from pipeline.monitor.health import Vitals
 from pipeline.monitor.live import LiveView
 from pipeline.partitions import Partitions
 from pipeline.pool import NO_TIME, SlotPool
+from pipeline.report import Report
 from pipeline.schedule import Scheduler
 from pipeline.sinks.base import Sink
 from pipeline.snapshots import Snapshots
@@ -92,6 +94,7 @@ class Loop:
             metrics,
             self._commit,
         )
+        self._report = Report(source, pool, partitions, snapshots, metrics, view, vitals)
         self._committed: Positions = {}
         self._sent = False  # outputs since the last commit
         self._every = Every(options.commit_every_s)
@@ -186,7 +189,7 @@ class Loop:
         with metrics.stage("step"):
             y, state = self._engine.step(rows.values, state)
         metrics.stepped(len(rows))
-        finite = _finite_rows(y, state)
+        finite = finite_rows(y, state)
         if finite is not None:
             reason = "the model's output is not finite"
             self._dead_letters.add_rows(rows.rows(~finite), "not_finite", reason)
@@ -257,18 +260,26 @@ class Loop:
         """Step what is scheduled, then commit up to the first row that is not."""
         while batch := self._scheduler.next_round(self._options.max_rows, self._pool.key):
             self._step(batch)
-        positions = self._intake.positions(self._source.positions())
+        read = self._source.positions()
+        positions = self._intake.positions(read)
         self._send_rejects(self._dead_letters.take(before=positions))
         offsets = self._partitions.committable(positions)
         if self._sent or offsets != self._committed:
-            with self._metrics.stage("commit"):
-                self._committer.commit(offsets, positions)
+            try:
+                with self._metrics.stage("commit"):
+                    self._committer.commit(offsets, positions)
+            except StreamcellError:
+                self._metrics.commit_failed()
+                raise
             self._metrics.committed()
             self._committed, self._sent = offsets, False
         else:
             self._snapshots.advance(positions)
-        self._partitions.observe(positions, self._source.at_end())
-        self._report(positions)
+        # What was read to the log's end may still wait for a slot.
+        ends = self._source.at_end()
+        ends = {p: ends[p] and positions[p] == read[p] for p in ends.keys() & read.keys()}
+        self._partitions.observe(positions, ends)
+        self._report.committed(positions)
         self._every.reset()
 
     def _finish(self) -> None:
@@ -278,31 +289,3 @@ class Loop:
         self._commit()
         with self._metrics.stage("snapshot"):
             self._snapshots.finish(self._intake.positions(self._source.positions()))
-
-    def _report(self, positions: Positions) -> None:
-        """What the metrics and the live page show of the state."""
-        lag, live, spilled = self._source.lag(), len(self._pool), self._snapshots.spilled
-        recovery = self._partitions.progress(positions)
-        if self._partitions.recovering:
-            self._vitals.wait("recovery", f"{recovery:.0%} replayed")
-        else:
-            self._vitals.done("recovery")
-        self._metrics.observe_state(
-            lag=lag, live=live, spilled=spilled, recovery=recovery, snapshot=self._snapshots.stats
-        )
-        self._view.status(
-            {
-                "state": "recovering" if self._partitions.recovering else "running",
-                "recovery": recovery,
-                "lag": sum(lag.values()),
-                "live_streams": live,
-                "spilled_streams": spilled,
-            }
-        )
-
-
-def _finite_rows(y: Float32, state: Float32) -> Bool | None:
-    """Which rows of y and state are finite; None if all are, which a sum tells at once."""
-    if np.isfinite(y.sum()) and np.isfinite(state.sum()):
-        return None
-    return np.asarray(np.isfinite(y).all(axis=1) & np.isfinite(state).all(axis=1))
