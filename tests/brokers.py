@@ -32,6 +32,7 @@ class Broker:
 
     def __init__(self, name: str, command: list[str], port: int, folder: Path) -> None:
         self.name = name
+        self.folder = folder
         self.address = f"127.0.0.1:{port}"
         self.port = port
         self._command = command

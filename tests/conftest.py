@@ -10,8 +10,9 @@ __all__ = ["apache", "broker", "noida"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Warnings are errors, but for the way kafka-python reads its own files."""
-    config.addinivalue_line(
-        "filterwarnings",
-        "ignore:(read|open)_text is deprecated:DeprecationWarning",
-    )
+    """Warnings are errors, but for what kafka-python does inside of itself."""
+    for ignored in (
+        "(read|open)_text is deprecated:DeprecationWarning",  # how it reads its own files
+        "unclosed <socket:ResourceWarning",  # connections to a broker that was down
+    ):
+        config.addinivalue_line("filterwarnings", f"ignore:{ignored}")

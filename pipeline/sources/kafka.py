@@ -16,6 +16,7 @@ from pipeline.sources.kafka_access import Patience
 
 Assign = Literal["group", "all"]
 MAX_POLL_ROWS = 5000
+FIRST_RECORDS = 50  # taken by the first poll, while nobody knows how many rows a record holds
 MAX_FETCH_BYTES = 16 * 1024 * 1024
 SESSION_TIMEOUT_MS = 45_000
 
@@ -129,7 +130,7 @@ class KafkaSource:
         self._assignee: Assignee | None = None
         self._next: dict[int, int] = {}
         self._ended: set[int] = set()
-        self._rows_per_record = 1.0
+        self._rows_per_record: float | None = None
 
     def open(self, assignee: Assignee) -> None:
         """Find the topic and take partitions; waits for a broker that is down."""
@@ -170,7 +171,9 @@ class KafkaSource:
     def poll(self, timeout_s: float) -> Polled:
         """Rows at hand; waits at most ``timeout_s`` for the first."""
         self._told()
-        count = max(1, int(self._max_poll_rows / self._rows_per_record))
+        count = FIRST_RECORDS
+        if self._rows_per_record is not None:
+            count = max(1, int(self._max_poll_rows / self._rows_per_record))
         fetched = self._client.fetch(count, timeout_s)
         blocks: list[Block] = []
         rejects: list[Reject] = []
@@ -203,7 +206,8 @@ class KafkaSource:
         """Follow how many rows a record holds, quickly up and slowly down."""
         if records:
             now = max(1.0, rows / records)
-            self._rows_per_record = max(now, 0.9 * self._rows_per_record + 0.1 * now)
+            before = now if self._rows_per_record is None else self._rows_per_record
+            self._rows_per_record = max(now, 0.9 * before + 0.1 * now)
 
     def positions(self) -> Positions:
         """The next offset of every assigned partition."""
