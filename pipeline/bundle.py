@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import BundleError, EngineError
 from pipeline.manifest import METADATA_KEY, Manifest, parse_manifest
@@ -72,9 +73,7 @@ def _read(path: Path) -> bytes:
     return model
 
 
-def _check_graph(
-    path: Path, manifest: Manifest, inputs: list[object], outputs: list[object]
-) -> None:
+def _check_graph(path: Path, manifest: Manifest, inputs: list[Any], outputs: list[Any]) -> None:
     """The graph must be ``x, state → y, state_next`` with the manifest's widths."""
     shapes = {node.name: list(node.shape) for node in (*inputs, *outputs)}
     for names, nodes, side in ((INPUTS, inputs, "inputs"), (OUTPUTS, outputs, "outputs")):

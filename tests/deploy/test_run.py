@@ -84,9 +84,9 @@ def test_bad_rows_are_named_and_harm_nobody(
         at = int(headers["offset"]) * PARTITIONS + int(headers["partition"])
         assert headers["topic"].decode() == made.rows
         assert headers["reason"]
-        key, value = rows[at]
+        key, record = rows[at]
         cause = headers["cause"].decode()
-        assert BAD.get(cause, good) == value or key in (None, b"\xff\xfe")
+        assert BAD.get(cause, good) == record or key in (None, b"\xff\xfe")
     assert len(scores.records) == len(BAD) * 3 + 1
     scores.close()
     letters.close()

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import orjson
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic  # its type stubs do not re-export it elsewhere
 
 PARTITIONS = 2
 STREAMS = 40
@@ -114,8 +115,8 @@ class Outputs:
         for message in self._consumer.consume(5000, timeout_s):
             if message.error() is None:
                 self._heard = time.monotonic()
-                headers = dict(message.headers() or [])
-                value = message.value()
+                headers = {name: bytes(value) for name, value in message.headers() or []}
+                value = message.value() or b"{}"
                 self.records.append(({} if headers else orjson.loads(value), headers))
         return len(self.records)
 
