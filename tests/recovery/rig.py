@@ -115,7 +115,7 @@ class Outputs:
         for message in self._consumer.consume(5000, timeout_s):
             if message.error() is None:
                 self._heard = time.monotonic()
-                headers = {name: bytes(value) for name, value in message.headers() or []}
+                headers: dict[str, Any] = dict(message.headers() or [])
                 value = message.value() or b"{}"
                 self.records.append(({} if headers else orjson.loads(value), headers))
         return len(self.records)
