@@ -7,6 +7,7 @@ compares the two.
 from __future__ import annotations
 
 import os
+import socket
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
@@ -80,10 +81,11 @@ class PipelineConfig(Table):
         ),
     )
     instance: str = Field(
-        "0",
+        default_factory=socket.gethostname,
         min_length=1,
-        description="Tells the instances of one pipeline apart; a new process with the same "
-        "name takes over the transactions of the old one.",
+        description="Tells the instances of one pipeline apart: a process takes over the "
+        "transactions of the one of its name that ran before it. Default: the host's name; two "
+        "instances on one host need one each.",
     )
     commit_every_ms: int = Field(
         200, ge=1, description="Time between commits; with exactly_once outputs wait for them."
