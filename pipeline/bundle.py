@@ -74,8 +74,8 @@ def _read(path: Path) -> bytes:
 
 
 def _check_graph(path: Path, manifest: Manifest, inputs: list[Any], outputs: list[Any]) -> None:
-    """The graph must be ``x, state → y, state_next`` with the manifest's widths."""
-    shapes = {node.name: list(node.shape) for node in (*inputs, *outputs)}
+    """The graph must be ``x, state → y, state_next`` in float32 with the manifest's widths."""
+    tensors = {node.name: node for node in (*inputs, *outputs)}
     for names, nodes, side in ((INPUTS, inputs, "inputs"), (OUTPUTS, outputs, "outputs")):
         have = tuple(node.name for node in nodes)
         if have != names:
@@ -87,10 +87,17 @@ def _check_graph(path: Path, manifest: Manifest, inputs: list[Any], outputs: lis
         "state_next": manifest.state_width,
     }
     for name, width in widths.items():
-        shape = shapes[name]
+        kind, shape = tensors[name].type, list(tensors[name].shape)
+        if kind != "tensor(float)":
+            raise BundleError(f"{path}: {name} is {kind} in the graph, a bundle's are float32")
         if len(shape) != 2 or shape[1] != width:
             raise BundleError(
                 f"{path}: {name} has shape {shape} in the graph, the manifest says [batch, {width}]"
+            )
+        if isinstance(shape[0], int):
+            raise BundleError(
+                f"{path}: {name} has a batch of {shape[0]} in the graph; a bundle takes any number "
+                "of rows: export it with a dynamic first axis"
             )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -32,7 +32,7 @@ class Part(_Frozen):
     """A named piece of a packed row: ``shape`` per stream, and its value in a new stream."""
 
     name: str = Field(min_length=1)
-    shape: tuple[int, ...] = ()
+    shape: tuple[Annotated[int, Field(ge=1)], ...] = ()
     initial: float | tuple[float, ...] = 0.0
 
     @property
@@ -126,6 +126,10 @@ def parse_manifest(text: str, where: str) -> Manifest:
         raise BundleError(f"{where}: the manifest is not valid: {problems}") from error
     if len({feature.name for feature in manifest.features}) != len(manifest.features):
         raise BundleError(f"{where}: two input features have the same name")
+    for field in ("state", "outputs"):
+        names = [part.name for part in getattr(manifest, field)]
+        if len(set(names)) != len(names):
+            raise BundleError(f"{where}: two parts of {field} have the same name: {names}")
     return manifest
 
 
