@@ -145,7 +145,7 @@ class LogConfig(Table):
 
 
 class Config(Table):
-    """The whole file. ``directory`` is where it lies: relative paths start there."""
+    """The whole file. Relative paths in it start at the folder it lies in."""
 
     pipeline: list[PipelineConfig] = Field(
         min_length=1, max_length=1, description="The pipeline of this process: one `[[pipeline]]`."
@@ -173,6 +173,7 @@ def _problem(item: ErrorDetails) -> str:
     message = str(item["msg"]).removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
         message = "unknown key"
-    # The tag of a union ("kafka") is no key of the file.
-    keys = [str(part) for part in item["loc"] if part not in ("kafka", "file", "console")]
+    loc = [str(part) for part in item["loc"]]
+    # What follows "source" and "sink" is the type of the table, no key of the file.
+    keys = [key for at, key in enumerate(loc) if not at or loc[at - 1] not in ("source", "sink")]
     return f"{'.'.join(keys) or 'file'}: {message}"

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class Table(BaseModel):
     """A table of the file: unknown keys are errors, values are never coerced."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class SecurityConfig(Table):
@@ -34,7 +34,11 @@ class SecurityConfig(Table):
         sasl = self.protocol.startswith("SASL")
         if sasl and not (self.mechanism and self.username and self.password_env):
             raise ValueError(f"{self.protocol} needs mechanism, username and password_env")
-        if self.password_env is not None and self.password_env not in os.environ:
+        unused = [] if sasl else ["mechanism", "username", "password_env"]
+        unused += [] if self.protocol.endswith("SSL") else ["ca_file"]
+        if given := [key for key in unused if getattr(self, key) is not None]:
+            raise ValueError(f"protocol {self.protocol} takes no {', '.join(given)}")
+        if self.password_env is not None and not os.environ.get(self.password_env):
             raise ValueError(f"the environment variable {self.password_env} is not set")
         return self
 
