@@ -52,7 +52,7 @@ def anomaly(
     limit: Annotated[
         int | None, typer.Option(min=1, help="Take only so many files or machines.")
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads that training may use.")] = 2,
+    threads: Annotated[int, typer.Option(min=1, help="Threads that training may use.")] = 1,
     setting: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="A training option, such as hidden=32."),
