@@ -28,6 +28,12 @@ def untrained_anomaly_bundle(
         name="untrained",
         task="anomaly",
         features=tuple(Feature(name=f"f{at}") for at in range(features)),
-        head={"threshold": 0.5, "error_mean": 1.0, "error_std": 0.5},
+        head={
+            "threshold": 0.5,
+            "error_mean": 3.0,
+            "error_std": 1.0,
+            "short_mean": 3.0,
+            "short_std": 0.3,
+        },
     )
     return write_bundle(model, description, rows, path)

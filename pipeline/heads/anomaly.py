@@ -29,9 +29,10 @@ LEAST_STD = 0.1  # of error_std: a quiet stretch must not make every ripple an a
 class AnomalyParams(BaseModel):
     """The manifest's ``head``: windows in rows, ``threshold`` in units of the score.
 
-    ``error_mean`` and ``error_std`` are the short-run mean's statistics on the calibration rows, a
-    stream's prior until it has its own. Rows before ``warmup_rows`` score 0. An alarm ends after
-    ``quiet_rows`` rows in a row below the threshold.
+    ``error_mean`` and ``error_std`` are the error's statistics on the calibration rows,
+    ``short_mean`` and ``short_std`` those of its short-run mean: a stream's prior until it has its
+    own. The first ``warmup_rows`` rows score 0. An alarm ends after ``quiet_rows`` rows in a row
+    below the threshold.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -39,8 +40,10 @@ class AnomalyParams(BaseModel):
     threshold: float = Field(gt=0, lt=1)
     error_mean: float = Field(ge=0)
     error_std: float = Field(gt=0)
+    short_mean: float = Field(ge=0)
+    short_std: float = Field(gt=0)
     warmup_rows: int = Field(default=32, ge=1)
-    short_rows: int = Field(default=8, ge=1)
+    short_rows: int = Field(default=10, ge=2)
     long_rows: int = Field(default=2000, ge=2)
     quiet_rows: int = Field(default=16, ge=1)
 
@@ -94,8 +97,11 @@ class AnomalyHead:
         [
             ("rows", "i8"),
             ("short", "f8"),  # short-run mean of the error
-            ("mean", "f8"),  # long-run mean and variance of the short-run mean
-            ("variance", "f8"),
+            # Long-run means and variances, of the error and of its short-run mean.
+            ("error_mean", "f8"),
+            ("error_variance", "f8"),
+            ("short_mean", "f8"),
+            ("short_variance", "f8"),
             ("start", "i8"),  # of the open alarm, or NO_ALARM
             ("last", "i8"),  # its last row at or above the threshold
             ("peak", "f4"),
@@ -113,8 +119,10 @@ class AnomalyHead:
         self._contribution = manifest.output_slice("contribution")
         self._forecast = manifest.output_slice("forecast")
         self.initial: npt.NDArray[Any] = np.zeros((), self.dtype)
-        self.initial["mean"] = params.error_mean
-        self.initial["variance"] = params.error_std**2
+        self.initial["error_mean"] = params.error_mean
+        self.initial["error_variance"] = params.error_std**2
+        self.initial["short_mean"] = params.short_mean
+        self.initial["short_variance"] = params.short_std**2
         self.initial["start"] = NO_ALARM
 
     def step(self, batch: Batch, y: Float32, state: State) -> tuple[list[Records], State]:
@@ -147,21 +155,21 @@ class AnomalyHead:
         return [self._records(batch, open_still, state, "closed")] if open_still.any() else []
 
     def _score(self, error: Float64, state: State) -> Float32:
-        """Scores of N rows; moves the error's statistics on, in place."""
+        """Scores of N rows; moves the error's statistics on, in place.
+
+        Lavin & Ahmad judge the short-run mean alone, which dulls a single bad reading; so the
+        error itself is judged in the same way, and the more unlikely of the two counts.
+        """
         params = self.params
         rows = state["rows"] + 1
         short = state["short"] + (error - state["short"]) / np.minimum(rows, params.short_rows)
-        mean, variance = state["mean"], state["variance"]
-        std = np.maximum(np.sqrt(variance), LEAST_STD * params.error_std)
-        tail = tail_magnitude((short - mean) / std)
-        score = np.where(rows > params.warmup_rows, tail / (tail + HALF_SCORE), 0.0)
-        # Anomalies belong to the statistics too, or a stream that changed for good would alarm
-        # for good; but each counts only up to CLIP.
         share = 1.0 / np.minimum(rows + params.warmup_rows, params.long_rows)
-        move = np.clip(short - mean, -CLIP * std, CLIP * std)
+        z = np.maximum(
+            _judge(error, state, "error", params.error_std, share),
+            _judge(short, state, "short", params.short_std, share),
+        )
+        score = np.where(rows > params.warmup_rows, score_of(tail_magnitude(z)), 0.0)
         state["rows"], state["short"] = rows, short
-        state["variance"] = (1.0 - share) * (variance + share * move * move)
-        state["mean"] = mean + share * move
         return score.astype(np.float32)
 
     def _suspect(self, contribution: Float32, state: State) -> None:
@@ -201,6 +209,30 @@ class AnomalyHead:
             peak=state["peak"][rows],
             cause=self._names[state["cause"][rows]],
         )
+
+
+def _judge(value: Float64, state: State, of: str, prior_std: float, share: Float64) -> Float64:
+    """``value`` as a standard score under its long-run statistics, which it then joins in place."""
+    mean, variance = state[f"{of}_mean"], state[f"{of}_variance"]
+    std = np.maximum(np.sqrt(variance), LEAST_STD * prior_std)
+    off = value - mean
+    # Anomalies join the statistics too, or a stream that changed for good would alarm for good;
+    # but each counts only up to CLIP.
+    move = np.clip(off, -CLIP * std, CLIP * std)
+    state[f"{of}_mean"] = mean + share * move
+    state[f"{of}_variance"] = (1.0 - share) * (variance + share * move * move)
+    standard: Float64 = off / std
+    return standard
+
+
+def score_of(tail: Float64) -> Float64:
+    """The score, 0 to 1, of a tail's magnitude: one half at ``HALF_SCORE``, never quite 1."""
+    return tail / (tail + HALF_SCORE)
+
+
+def magnitude(score: Float64) -> Float64:
+    """The tail's magnitude that has this score: the inverse of ``score_of``."""
+    return HALF_SCORE * score / (1.0 - score)
 
 
 def tail_magnitude(z: Float64) -> Float64:

@@ -4,6 +4,7 @@
 """
 
 from trainer.anomaly.config import AnomalyConfig
-from trainer.anomaly.train import Alarm, Scored, Trained, fit, score
+from trainer.anomaly.judge import Alarm
+from trainer.anomaly.train import Scored, Trained, fit, score
 
 __all__ = ["Alarm", "AnomalyConfig", "Scored", "Trained", "fit", "score"]

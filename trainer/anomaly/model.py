@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pipeline.manifest import Part
-from trainer.blocks import LstmStack
+from trainer.blocks import LstmStack, State
 from trainer.step_module import StepModule, pack, unpack
 
 INPUT_LIMIT = 8.0  # the LSTM sees no input beyond this many scales: a spike must not flood it
@@ -18,14 +18,28 @@ OFFSET_LIMIT = 4.0  # nor does one row pull the running offset by more
 RESIDUAL_LIMIT = 1e6  # keeps the error of an absurd reading finite, so that it is reported
 
 
+def output_parts(features: int) -> tuple[Part, ...]:
+    """What a row of y holds."""
+    return (
+        Part(name="error", shape=(1,)),
+        Part(name="contribution", shape=(features,)),
+        Part(name="forecast", shape=(features,)),
+    )
+
+
 class AnomalyForecaster(StepModule):
     """Causal one-step forecaster of F features.
 
     State: the forecast made for the row to come, each feature's running offset and the number of
-    rows behind it, the LSTM's h and c. Outputs: ``error``, the root mean square of the whitened
-    residual; ``contribution``, each feature's residual in units of its standard deviation; and
-    ``forecast``, what was expected of this row, in the row's own units. A stream's first row was
-    not expected to be anything: its error is 0 and its forecast the row itself.
+    rows behind it, the LSTM's h and c. Outputs:
+
+    - ``contribution``: each feature's surprise, the negative log-likelihood (in nats, 0 at the
+      forecast itself) of its whitened residual under a Student-t distribution, with the sign of
+      the residual;
+    - ``error``: the size of the largest contribution;
+    - ``forecast``: what was expected of this row, in the row's own units.
+
+    A stream's first row was not expected to be anything: its error is 0, its forecast itself.
 
     ``offset_rows`` is the memory of the running offset, by which a stream that lies higher or
     lower than those of the training looks like them to the LSTM.
@@ -33,8 +47,8 @@ class AnomalyForecaster(StepModule):
 
     centre: Tensor
     scale: Tensor
-    deviation: Tensor
     whitening: Tensor
+    freedom: Tensor
 
     def __init__(self, features: int, hidden: int, layers: int, offset_rows: int) -> None:
         super().__init__()
@@ -47,34 +61,30 @@ class AnomalyForecaster(StepModule):
         torch.nn.init.zeros_(self.to_change.bias)
         self.register_buffer("centre", torch.zeros(features))
         self.register_buffer("scale", torch.ones(features))
-        self.register_buffer("deviation", torch.ones(features))
         self.register_buffer("whitening", torch.eye(features))
+        self.register_buffer("freedom", torch.full((features,), 4.0))
         self.state_parts = (
             Part(name="forecast", shape=(features,)),
             Part(name="offset", shape=(features,)),
             Part(name="rows"),
             *self.lstm.parts,
         )
-        self.output_parts = (
-            Part(name="error", shape=(1,)),
-            Part(name="contribution", shape=(features,)),
-            Part(name="forecast", shape=(features,)),
-        )
+        self.output_parts = output_parts(features)
 
     def set_normaliser(self, centre: Tensor, scale: Tensor) -> None:
         """What training found as each feature's middle and spread, both [F]."""
         self.centre.copy_(centre)
         self.scale.copy_(scale)
 
-    def set_residuals(self, deviation: Tensor, whitening: Tensor) -> None:
-        """The residuals' standard deviation [F] and whitening matrix [F, F], in scales."""
-        self.deviation.copy_(deviation)
+    def set_residuals(self, whitening: Tensor, freedom: Tensor) -> None:
+        """The residuals' whitening matrix [F, F] and degrees of freedom [F]."""
         self.whitening.copy_(whitening)
+        self.freedom.copy_(freedom)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One row of each stream; see the class for what ``y`` holds."""
         expected, offset, rows, *lstm = unpack(state, self.state_parts)
-        u = (x - self.centre) / self.scale
+        u = self.normalised(x)
         y = self._judge(x, u, expected, rows.clamp(max=1.0))
         offset, rows = self._follow(u, offset, rows)
         above = self._bounded(u - offset)
@@ -83,31 +93,37 @@ class AnomalyForecaster(StepModule):
 
     def forward(self, sequence: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """All rows of each stream; see the class for what ``y`` holds."""
-        before, _, rows, *_ = unpack(state, self.state_parts)
-        u = (sequence - self.centre) / self.scale
-        forecasts, state = self.forecasts(u, state)
-        expected = torch.cat([before.unsqueeze(1), forecasts[:, :-1]], dim=1)
+        before, offset, rows, *lstm = unpack(state, self.state_parts)
         seen = torch.ones_like(sequence[:, :, :1])
         seen[:, 0] = rows.clamp(max=1.0)
+        u = self.normalised(sequence)
+        offsets, rows = self.follow(u, offset, rows)
+        forecasts, after = self.forecasts(u, offsets, tuple(lstm))
+        expected = torch.cat([before.unsqueeze(1), forecasts[:, :-1]], dim=1)
         flat = (part.flatten(0, 1) for part in (sequence, u, expected, seen))
         y = self._judge(*flat).reshape(*sequence.shape[:2], -1)
-        return y, state
+        return y, pack([forecasts[:, -1], offsets[:, -1], rows, *after])
 
-    def forecasts(self, u: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Normalised rows [B, T, F] → the forecast made after each, and the last state.
+    def normalised(self, x: Tensor) -> Tensor:
+        """Rows [..., F] in the scales of the training data."""
+        return (x - self.centre) / self.scale
 
-        This is what the training minimises: ``forecasts[:, t]`` should be ``u[:, t + 1]``.
-        """
-        _, offset, rows, *lstm = unpack(state, self.state_parts)
+    def follow(self, u: Tensor, offset: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """The running offset after each of the normalised rows [B, T, F], and the last count."""
         offsets = []
-        for at in range(u.shape[1]):  # not learnt, and cheap beside the LSTM
+        for at in range(u.shape[1]):  # nothing of it is learnt: training can do it beforehand
             offset, rows = self._follow(u[:, at], offset, rows)
             offsets.append(offset)
-        followed = torch.stack(offsets, dim=1)
-        above = self._bounded(u - followed)
-        h, after = self.lstm.forward(above, tuple(lstm))
-        made = self._forecast(followed, above, h)
-        return made, pack([made[:, -1], offset, rows, *after])
+        return torch.stack(offsets, dim=1), rows
+
+    def forecasts(self, u: Tensor, offsets: Tensor, lstm: State) -> tuple[Tensor, State]:
+        """Normalised rows and their running offsets [B, T, F] → the forecast made after each row.
+
+        This is what is trained: ``forecasts[:, t]`` should be ``u[:, t + 1]``.
+        """
+        above = self._bounded(u - offsets)
+        h, after = self.lstm.forward(above, lstm)
+        return self._forecast(offsets, above, h), after
 
     def _follow(self, u: Tensor, offset: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """The running offset: the mean of the first ``offset_rows``, then an exponential one."""
@@ -126,6 +142,8 @@ class AnomalyForecaster(StepModule):
     def _judge(self, x: Tensor, u: Tensor, expected: Tensor, seen: Tensor) -> Tensor:
         residual = (u - expected) * seen
         white = (residual @ self.whitening).clamp(-RESIDUAL_LIMIT, RESIDUAL_LIMIT)
-        error = (white * white).mean(dim=1, keepdim=True).sqrt()
+        tails = torch.log1p(white * white / self.freedom)
+        surprise = 0.5 * (self.freedom + 1.0) * tails
+        error = surprise.amax(dim=1, keepdim=True)
         forecast = x + seen * (expected * self.scale + self.centre - x)
-        return pack([error, residual / self.deviation, forecast])
+        return pack([error, torch.sign(white) * surprise, forecast])
