@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.block import Bool, Float32, Int64
-from pipeline.heads.anomaly import AnomalyHead, magnitude
+from pipeline.block import Float32
+from pipeline.heads.anomaly import AnomalyHead
 from trainer.anomaly.baseline import WINDOW_ROWS, windowed_gaussian
 from trainer.anomaly.calibrate import tail_threshold
 from trainer.anomaly.config import AnomalyConfig
@@ -70,29 +70,26 @@ def compare(
     parts = _parts(split)
     quiet = [windowed_gaussian(values)[lead:] for values, lead in parts]
     level = tail_threshold(quiet, config.false_alarms_per_10k_rows, config.quiet_rows).level
-    model_found: dict[str, Detected] = {}
-    baseline_found: dict[str, Detected] = {}
-    count = 0
-    for kind in KINDS:
-        cases = [
-            (_spoilt(values, lead, kind, config.seed + repeat), lead)
-            for values, lead in parts
+    cases: list[Faulty] = []
+    y: list[Float32] = []
+    trivial: list[Float64] = []
+    for values, lead in parts:
+        spoilt = [
+            with_faults(values[lead:], kind, config.seed + repeat)
+            for kind in KINDS
             for repeat in range(REPEATS)
         ]
-        y = [outputs(model, faulty.values[None])[0, lead:] for faulty, lead in cases]
-        scores = [one.score.astype(np.float64) for one in judge(head, y)]
-        trivial = [windowed_gaussian(faulty.values)[lead:] for faulty, lead in cases]
-        spans = [faulty.spans - lead for faulty, lead in cases]
-        labels = [faulty.labels[lead:] for faulty, lead in cases]
-        model_found[kind] = _detected(
-            [magnitude(one) for one in scores],
-            float(magnitude(np.array(head.params.threshold))),
-            spans,
-            labels,
-        )
-        baseline_found[kind] = _detected(trivial, level, spans, labels)
-        count = sum(map(len, spans))
-    return Comparison(count, model_found, baseline_found)
+        whole = np.stack([np.concatenate([values[:lead], one.values]) for one in spoilt])
+        cases += spoilt
+        y += list(outputs(model, whole)[:, lead:])
+        trivial += [windowed_gaussian(one)[lead:] for one in whole]
+    scores = [one.score.astype(np.float64) for one in judge(head, y)]
+    threshold = head.params.threshold
+    return Comparison(
+        sum(len(one.spans) for one in cases) // len(KINDS),
+        {kind: _detected(kind, cases, scores, threshold) for kind in KINDS},
+        {kind: _detected(kind, cases, trivial, level) for kind in KINDS},
+    )
 
 
 def _parts(split: Split) -> list[tuple[Float32, int]]:
@@ -108,19 +105,16 @@ def _parts(split: Split) -> list[tuple[Float32, int]]:
     return parts
 
 
-def _spoilt(values: Float32, lead: int, kind: str, seed: int) -> Faulty:
-    faulty = with_faults(values[lead:], kind, seed)
-    whole = np.concatenate([values[:lead], faulty.values])
-    return Faulty(kind, whole, faulty.spans + lead)
-
-
 def _detected(
-    scores: Sequence[Float64], level: float, spans: Sequence[Int64], labels: Sequence[Bool]
+    kind: str, cases: Sequence[Faulty], scores: Sequence[Float64], level: float
 ) -> Detected:
+    """How the faults of one kind are found by ``scores``, one array [T] for each case."""
+    pairs = [(one, score) for one, score in zip(cases, scores, strict=True) if one.kind == kind]
     found = [
         bool((score[start : stop + SLACK_ROWS] >= level).any())
-        for score, some in zip(scores, spans, strict=True)
-        for start, stop in some
+        for one, score in pairs
+        for start, stop in one.spans
     ]
-    precision = average_precision(np.concatenate(list(labels)), np.concatenate(list(scores)))
+    labels = np.concatenate([one.labels for one, _ in pairs])
+    precision = average_precision(labels, np.concatenate([score for _, score in pairs]))
     return Detected(float(np.mean(found)), precision)
