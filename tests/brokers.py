@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import time
@@ -24,18 +25,21 @@ from confluent_kafka.cimpl import NewTopic  # its type stubs do not re-export it
 
 from tests.shared import missing, shared_path
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0  # a busy machine takes its time
 
 
 class Broker:
     """One broker process on loopback; its data stays in ``folder`` between starts."""
 
-    def __init__(self, name: str, command: list[str], port: int, folder: Path) -> None:
+    def __init__(
+        self, name: str, command: list[str], port: int, folder: Path, *, tls: bool = False
+    ) -> None:
         self.name = name
         self.folder = folder
         self.address = f"127.0.0.1:{port}"
         self.port = port
         self._command = command
+        self._tls = tls
         self._log = folder / "broker.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -44,7 +48,7 @@ class Broker:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
         deadline = time.monotonic() + START_SECONDS
-        while not answers(self.port):
+        while not answers(self.port, tls=self._tls):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 tail = self._log.read_text(errors="replace")[-2000:]
@@ -82,22 +86,22 @@ class Broker:
             process.wait()
 
 
-def answers(port: int) -> bool:
-    """Whether a broker on ``port`` answers an ApiVersions request."""
+def answers(port: int, *, tls: bool = False) -> bool:
+    """Whether a broker on ``port`` answers an ApiVersions request, which needs no login."""
     request = struct.pack(">hhih", 18, 0, 7, -1)  # api key, version, correlation id, no client id
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # only asks whether somebody is there
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=2) as plain,
+            context.wrap_socket(plain) if tls else plain as connection,
+        ):
             connection.sendall(struct.pack(">i", len(request)) + request)
             answer = connection.recv(8)
     except OSError:
         return False
     return len(answer) == 8 and struct.unpack(">ii", answer)[1] == 7
-
-
-def open_port(port: int) -> bool:
-    """Whether anything accepts connections on ``port`` (a TLS listener answers nothing more)."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def free_port() -> int:
@@ -129,9 +133,8 @@ def apache_broker(folder: Path, *options: str) -> Broker:
     if shutil.which("java") is None:
         missing("needs Java 17 for Apache Kafka")
     port = free_port()
-    return Broker(
-        "Apache Kafka", [str(script), str(folder / "data"), str(port), *options], port, folder
-    )
+    command = [str(script), str(folder / "data"), str(port), *options]
+    return Broker("Apache Kafka", command, port, folder, tls="--secure" in options)
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from pipeline.errors import FencedError, SinkError
 from pipeline.sinks.kafka import DELIVERY_TIMEOUT_S, TRANSACTION_TIMEOUT_S
 from pipeline.sources.base import Positions
 from pipeline.sources.kafka_access import Access, UnreachableError
-from pipeline.sources.kafka_python import passes, probe, text_of
+from pipeline.sources.kafka_python import connect, passes, text_of
 
 log = structlog.get_logger(__name__)
 
@@ -214,23 +214,20 @@ class KafkaPythonProducer:
         producer.close(timeout_s)
 
     def _admin(self, timeout_s: float) -> KafkaAdminClient:
-        probe(self._where, timeout_s)
+        settings = self._access.kafka_python() | {
+            "bootstrap_timeout_ms": int(1000 * timeout_s),
+            "request_timeout_ms": int(1000 * timeout_s),
+        }
         try:
-            return KafkaAdminClient(
-                **self._access.kafka_python(),
-                bootstrap_timeout_ms=int(1000 * timeout_s),
-                request_timeout_ms=int(1000 * timeout_s),
-            )
+            return connect(KafkaAdminClient, settings, timeout_s)
         except kafka.errors.KafkaError as error:
             self._fail(error, waiting=True)
 
     def _connected(self, timeout_s: float) -> KafkaProducer:
         if self._producer is None:
-            probe(self._where, timeout_s)
+            settings = self._settings | {"bootstrap_timeout_ms": int(1000 * timeout_s)}
             try:
-                self._producer = KafkaProducer(
-                    **self._settings, bootstrap_timeout_ms=int(1000 * timeout_s)
-                )
+                self._producer = connect(KafkaProducer, settings, timeout_s)
             except kafka.errors.KafkaError as error:
                 self._fail(error, waiting=True)
         return self._producer

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import kafka.errors
@@ -79,7 +80,6 @@ class KafkaPythonConsumer:
         session_timeout_ms: int = SESSION_TIMEOUT_MS,
     ) -> None:
         self._where = f"{access.brokers}: topic {topic}"
-        self._brokers = access.brokers
         self._topic = topic
         self._group = group
         self._settings = access.kafka_python() | {
@@ -257,11 +257,9 @@ class KafkaPythonConsumer:
 
     def _connected(self, timeout_s: float) -> KafkaConsumer:
         if self._consumer is None:
-            probe(self._brokers, timeout_s)
+            settings = self._settings | {"bootstrap_timeout_ms": int(1000 * timeout_s)}
             try:
-                self._consumer = KafkaConsumer(
-                    **self._settings, bootstrap_timeout_ms=int(1000 * timeout_s)
-                )
+                self._consumer = connect(KafkaConsumer, settings, timeout_s)
             except kafka.errors.KafkaError as error:
                 self._fail(error, waiting=True)
         return self._consumer
@@ -272,21 +270,48 @@ class KafkaPythonConsumer:
         raise SourceError(f"{self._where}: {text_of(error)}") from error
 
 
-def probe(brokers: str, timeout_s: float) -> None:
-    """Raise UnreachableError unless a broker accepts a connection.
+def connect(make: Callable[..., Any], settings: dict[str, Any], timeout_s: float) -> Any:
+    """``make(**settings)``, a client of kafka-python.
 
-    A client that is made while none does leaves a thread behind; better not to make it.
+    Raises UnreachableError where no broker accepts a connection (a client that is made then
+    leaves a thread behind), and SaslAuthenticationFailedError where a login is refused.
     """
+    _probe(settings["bootstrap_servers"], timeout_s)
+    refusals = _Refusals()
+    logger = logging.getLogger("kafka.net.manager")
+    logger.addHandler(refusals)
+    try:
+        return make(**settings)
+    except kafka.errors.KafkaError as error:
+        if refusals.reason is not None:
+            raise kafka.errors.SaslAuthenticationFailedError(refusals.reason) from error
+        raise
+    finally:
+        logger.removeHandler(refusals)
+
+
+def _probe(addresses: Sequence[str], timeout_s: float) -> None:
     reasons = []
-    for address in brokers.split(","):
-        host, _, port = address.strip().rpartition(":")
+    for address in addresses:
+        host, _, port = address.rpartition(":")
         try:
             socket.create_connection((host.strip("[]"), int(port)), timeout_s).close()
         except (OSError, ValueError) as error:
-            reasons.append(f"{address.strip()}: {error}")
+            reasons.append(f"{address}: {error}")
         else:
             return
     raise UnreachableError("; ".join(reasons))
+
+
+class _Refusals(logging.Handler):
+    """Hears of refused logins: a client repeats them and in the end only tells of a timeout."""
+
+    reason: str | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if "AuthenticationFailed" in message or "CERTIFICATE_VERIFY_FAILED" in message:
+            self.reason = message
 
 
 def passes(error: Exception) -> bool:
