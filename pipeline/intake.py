@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.block import Block, Int32, KeyTable, Polled, Reject
+from pipeline.block import Block, Bool, Int32, Int64, KeyTable, Polled, Reject
 from pipeline.dead_letters import DeadLetters
+from pipeline.errors import GapError
 from pipeline.metrics import Metrics
 from pipeline.partitions import Partitions
 from pipeline.pool import SlotPool
@@ -48,7 +49,7 @@ class Intake:
 
     def add(self, polled: Polled) -> None:
         """Take over what a poll brought."""
-        self._backlog.extend(polled.blocks)
+        self._backlog.extend(block for block in polled.blocks if len(block))
         self._dead_letters.add(polled.rejects)
 
     def positions(self, read: Positions) -> dict[int, int]:
@@ -63,7 +64,7 @@ class Intake:
         """Schedule the next block's rows, or take a step towards it (a spill, a division)."""
         block = self._backlog.popleft()
         live_from = self._partitions.live_from(block.partition)
-        if live_from is None or not len(block):
+        if live_from is None:
             return
         slots = self._pool.find(block.partition, block.table)
         if not slots.all():
@@ -72,14 +73,28 @@ class Intake:
             slots = self._pool.find(block.partition, block.table)
         rows = slots[block.stream]
         # A state that was saved later than the fence has seen some of the replayed rows.
-        fresh = block.offset > self._pool.offset[rows]
+        applied = self._pool.offset[rows]
+        fresh = block.offset > applied
         if not fresh.all():
+            ahead = ~fresh & (block.offset >= live_from)
+            if ahead.any():
+                raise self._set_back(block, applied, ahead)
             self._metrics.dropped("already_applied", int((~fresh).sum()))
             block, rows = block.rows(fresh), rows[fresh]
         live = block.offset >= live_from
         if not live.all():
             self._metrics.replayed(int((~live).sum()))
         self._scheduler.push(block, rows, live)
+
+    def _set_back(self, block: Block, applied: Int64, ahead: Bool) -> GapError:
+        at = int(np.argmax(ahead))
+        stream = block.table.keys[int(block.stream[at])]
+        return GapError(
+            f"{self._topic}-{block.partition} offset {int(block.offset[at])}: the snapshot of "
+            f"stream {stream!r} has seen the rows up to offset {int(applied[at])} already; the "
+            "group's offsets were set back behind what was committed once. Set them forward "
+            'again, or move the snapshots away and set state.on_gap = "reset" to start anew'
+        )
 
     def _settle(self, block: Block, slots: Int32) -> bool:
         """Make the block's missing streams resident: saved ones as saved, new ones afresh.

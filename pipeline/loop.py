@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,7 +106,9 @@ class Loop:
         An error leaves everything uncommitted as it is: the next start recovers from the last
         commit. Raises what the parts raise.
         """
-        try:
+        with ExitStack() as parts:  # all are closed, also where closing one of them fails
+            for part in (self._engine, self._snapshots, self._sink, self._source):
+                parts.callback(part.close)
             self._vitals.wait("start", "the sink and the source are not open yet")
             self._sink.open()
             self._source.open(self)
@@ -121,11 +124,6 @@ class Loop:
                 if self._every.due():
                     self._commit()
             self._finish()
-        finally:
-            self._source.close()
-            self._sink.close()
-            self._snapshots.close()
-            self._engine.close()
 
     # Partitions come and go: called by the source, from within open and poll.
 

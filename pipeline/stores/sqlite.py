@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,7 @@ SCHEMA = 1
 _TABLES = """
 CREATE TABLE IF NOT EXISTS identity (id INTEGER PRIMARY KEY CHECK (id = 1), value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS fences (partition INTEGER PRIMARY KEY, "offset" INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS saves (partition INTEGER PRIMARY KEY, number INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS streams (
   partition INTEGER NOT NULL, key BLOB NOT NULL, "offset" INTEGER NOT NULL,
   time INTEGER NOT NULL, state BLOB NOT NULL, head BLOB NOT NULL,
@@ -32,6 +33,9 @@ class SqliteStore:
     ``identity`` names what the states belong to: topic, fingerprint of the model, layout of the
     head. A file that belongs to something else raises StoreError, unless ``on_model_change`` is
     ``"reset"`` and only the model differs: then its states are dropped and its fences kept.
+
+    Instances may share a file, each with its own partitions. Whoever takes one up reads the
+    fences; from then on a save of the instance that had it before raises StoreError.
 
     After a power loss SQLite may come back one write older (``synchronous=NORMAL``). That is
     harmless: an older fence means a longer replay.
@@ -64,10 +68,13 @@ class SqliteStore:
                 "away: the state is rebuilt from the log"
             ) from error
         self._adopt({"schema": SCHEMA, "topic": topic, "model": model}, on_model_change)
+        self._saves: dict[int, int] = {}  # partition → its last save, as far as this store knows
+        self.fences()
 
     def fences(self) -> Mapping[int, int]:
         """The fence of every partition that was ever saved."""
         with self._reading() as db:
+            self._saves = dict(db.execute("SELECT partition, number FROM saves").fetchall())
             return dict(db.execute('SELECT partition, "offset" FROM fences').fetchall())
 
     def load(self, partition: int, keys: Sequence[bytes]) -> SavedRows:
@@ -102,7 +109,8 @@ class SqliteStore:
 
     def save(self, snapshot: Snapshot) -> None:
         """Write all of it or nothing."""
-        with self._writing() as db:
+        partitions = {saved.partition for saved in snapshot.rows}
+        with self._writing() as db, self._claimed(partitions | {*snapshot.ended, *snapshot.fences}):
             for partition, keys in snapshot.ended.items():
                 db.executemany(
                     "DELETE FROM streams WHERE partition = ? AND key = ?",
@@ -120,7 +128,7 @@ class SqliteStore:
 
     def forget(self, partition: int) -> None:
         """Drop the partition's streams and fence."""
-        with self._writing() as db:
+        with self._writing() as db, self._claimed({partition}):
             db.execute("DELETE FROM streams WHERE partition = ?", (partition,))
             db.execute("DELETE FROM fences WHERE partition = ?", (partition,))
 
@@ -157,6 +165,27 @@ class SqliteStore:
         with self._writing() as db:
             db.execute("DELETE FROM streams")
             db.execute("INSERT OR REPLACE INTO identity VALUES (1, ?)", (json.dumps(identity),))
+
+    @contextmanager
+    def _claimed(self, partitions: Collection[int]) -> Iterator[None]:
+        """Number a save within its transaction; raises StoreError where another one came between.
+
+        A process that slept through a rebalance may wake up with a write in its hands.
+        """
+        numbers = {partition: self._saves.get(partition, 0) for partition in partitions}
+        for partition, known in numbers.items():
+            found = self._db.execute(
+                "SELECT number FROM saves WHERE partition = ?", (partition,)
+            ).fetchone()
+            if (found[0] if found else 0) != known:
+                raise StoreError(
+                    f"{self._path}: another instance has saved partition {partition} since this "
+                    "one took it up; start again to recover what is still this one's"
+                )
+        numbers = {partition: known + 1 for partition, known in numbers.items()}
+        self._db.executemany("INSERT OR REPLACE INTO saves VALUES (?, ?)", numbers.items())
+        yield
+        self._saves |= numbers
 
     def _identity(self) -> dict[str, Any] | None:
         """What the file's snapshots belong to; None where the file is new."""

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -47,13 +49,16 @@ class ManyRows:
         return Polled([block], rejects)
 
 
+@dataclass
 class RecordRig(Rig):
     """A rig that reads such records."""
+
+    decoder: Callable[[], ManyRows] = ManyRows
 
     def loop(self) -> Loop:
         loop = super().loop()
         assert isinstance(loop._source, ListSource)
-        loop._source._decoder = ManyRows()
+        loop._source._decoder = self.decoder()
         return loop
 
 

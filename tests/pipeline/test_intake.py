@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from pipeline.block import Polled
+from pipeline.decode.base import RawRecords
+from pipeline.errors import GapError
 from pipeline.sources.memory import MemoryLog
 from tests.pipeline.harness import Rig, letters, row
-from tests.pipeline.records import RecordRig, record
+from tests.pipeline.records import ManyRows, RecordRig, record
 
 
 @pytest.fixture
@@ -97,3 +103,41 @@ def test_the_order_within_a_stream_outlives_division_and_spills(path: Path) -> N
     rig = RecordRig(log, path, slots=4, max_rows=3, max_poll_rows=17)
     rig.run()
     assert scores(rig) == expected
+
+
+def test_a_state_that_is_ahead_of_the_committed_offset_stops_the_run(path: Path) -> None:
+    """Its rows were read before the group's offsets were set back: they would not be emitted."""
+    log = MemoryLog()
+    for _ in range(12):
+        log.append(0, b"a", row(1, 0))
+    rig = Rig(log, path)
+    rig.run()
+    # Between the fence and a row that a snapshot under way had saved already.
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute('UPDATE fences SET "offset" = 2')
+        db.commit()
+    log.committed[0] = 5
+    with pytest.raises(GapError, match=r"rows-0 offset 5: .* offset 11.*set back"):
+        rig.run()
+    assert log.committed == {0: 5}
+    log.committed[0] = 12
+    rig.run()
+    assert len(scores(rig)) == 12
+
+
+def test_an_empty_block_is_nothing(path: Path) -> None:
+    """A decoder that rejects every row may hand over the block it made."""
+
+    class Emptied(ManyRows):
+        def decode(self, records: RawRecords) -> Polled:
+            polled = super().decode(records)
+            nothing = [block.rows(np.zeros(0, np.int64)) for block in polled.blocks]
+            return Polled([*polled.blocks, *nothing], polled.rejects)
+
+    log = MemoryLog()
+    for key in ("a", "b", "c"):
+        log.append(0, None, record((key, 0, 1, 0)))
+    rig = RecordRig(log, path, decoder=Emptied, slots=1, max_poll_rows=3)
+    rig.run()
+    assert [key for key, *_ in scores(rig)] == [b"a", b"b", b"c"]
+    assert log.committed == {0: 3}

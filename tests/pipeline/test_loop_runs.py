@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.block import Float32
-from pipeline.errors import EngineError, GapError, SinkError
+from pipeline.errors import EngineError, GapError, SinkError, SourceError, StoreError
 from pipeline.partitions import Partitions
 from pipeline.sinks.memory import Failing
 from pipeline.sources.base import Positions
@@ -152,3 +153,40 @@ def test_a_replay_is_not_over_while_rows_of_it_wait_for_a_slot(
     rig.run()
     assert len(seen) > 2
     assert all(recovered == (position == 20) for position, recovered in seen)
+
+
+def test_every_part_is_closed_though_one_of_them_fails(path: Path) -> None:
+    """A source that can't leave must not keep the snapshots locked or a transaction open."""
+    log = MemoryLog()
+    log.append(0, b"a", row(1, 0))
+    rig = Rig(log, path)
+    loop = rig.loop()
+
+    def fails() -> None:
+        raise SourceError("can't leave")
+
+    loop._source.close = fails  # type: ignore[method-assign]  # one planned failure
+    with pytest.raises(SourceError, match="can't leave"):
+        loop.run(threading.Event())
+    with pytest.raises(StoreError):
+        rig.snapshots.fences()
+    assert [total[:2] for total in totals(rig)] == [(b"a", 0)]
+
+
+def test_only_the_wanted_outputs_are_sent_and_the_states_go_on(path: Path) -> None:
+    """``kinds`` and ``omit`` are about what leaves, not about what is computed."""
+    log = MemoryLog()
+    for value in (row(1, 0), row(2, 0), None, row(4, 0)):
+        log.append(0, b"a", value)
+    rig = Rig(log, path)
+    loop = rig.loop()
+    loop._options = dataclasses.replace(
+        loop._options, kinds=frozenset({"ended"}), omit=frozenset({"rows"})
+    )
+    loop.run(threading.Event())
+    assert [(r["kind"], r["offset"], "rows" in r) for r in rig.output.rows()] == [
+        ("ended", 2, False)
+    ]
+    log.append(0, b"a", row(8, 0))
+    rig.run()
+    assert totals(rig) == [(b"a", 4, 12.0, 2)]

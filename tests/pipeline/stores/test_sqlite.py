@@ -152,3 +152,39 @@ def test_two_processes_on_one_file_wait_for_each_other(path: Path) -> None:
     assert first.fences() == second.fences() == {0: 9, 1: 9}
     first.close()
     second.close()
+
+
+def test_an_instance_that_was_taken_over_saves_nothing_more(path: Path) -> None:
+    """A process that slept through a rebalance may wake up with a write in its hands."""
+    sleeper = open_store(path)
+    sleeper.save(Snapshot([rows(0, [b"a"], 2.0, 5)], {}, {}))
+    owner = open_store(path)
+    assert owner.fences() == {0: 2}
+    owner.save(Snapshot([rows(0, [b"a"], 3.0, 9)], {}, {0: 10}))
+    for late in (
+        Snapshot([rows(0, [b"a"], 2.0, 6)], {}, {}),
+        Snapshot((), {0: [b"a"]}, {}),
+        Snapshot((), {}, {0: 7}),
+    ):
+        with pytest.raises(StoreError, match="another instance has saved partition 0"):
+            sleeper.save(late)
+    with pytest.raises(StoreError, match="another instance has saved partition 0"):
+        sleeper.forget(0)
+    assert owner.fences() == {0: 10}
+    assert owner.load(0, [b"a"]).offset.tolist() == [9]
+    owner.save(Snapshot([rows(0, [b"a"], 4.0, 11)], {}, {0: 12}))
+    sleeper.save(Snapshot((), {}, {1: 3}))  # what is still its own
+    owner.close()
+    sleeper.close()
+
+
+def test_whoever_reads_the_fences_anew_may_save_again(path: Path) -> None:
+    """As when a partition goes to another instance and comes back."""
+    first, second = open_store(path), open_store(path)
+    for n in range(3, 6):
+        for store in (first, second):
+            assert store.fences()[0] >= 2
+            store.save(Snapshot([rows(0, [b"a"], n, n)], {}, {0: n}))
+    assert first.fences() == {0: 5}
+    first.close()
+    second.close()
