@@ -100,3 +100,49 @@ def lstm_step(x: Float32, state: Float32, seed: int = 0) -> tuple[Float32, Float
     c = f * c + i * np.tanh(gates[:, 3 * HIDDEN :])
     h = o * np.tanh(c)
     return h.astype(np.float32), np.concatenate([h, c], axis=1).astype(np.float32)
+
+
+def anomaly_bundle(path: Path, features: tuple[str, ...] = ("a", "b"), **changes: Any) -> Path:
+    """A bundle that the anomaly head takes: it expects each row to be like the one before."""
+    width = len(features)
+    nodes = [
+        helper.make_node("Sub", ["x", "state"], ["off"]),
+        helper.make_node("Abs", ["off"], ["size"]),
+        helper.make_node("ReduceMean", ["size", "one"], ["error"], keepdims=1),
+        helper.make_node("Concat", ["error", "off", "state"], ["y"], axis=1),
+        helper.make_node("Identity", ["x"], ["state_next"]),
+    ]
+    wide = {"x": width, "state": width, "y": 1 + 2 * width, "state_next": width}
+    info = {
+        name: helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", columns])
+        for name, columns in wide.items()
+    }
+    graph = helper.make_graph(
+        nodes,
+        "persistence",
+        [info["x"], info["state"]],
+        [info["y"], info["state_next"]],
+        [numpy_helper.from_array(np.array([1]), "one")],
+    )
+    fields: dict[str, Any] = {
+        "name": "persistence",
+        "task": "anomaly",
+        "features": tuple(Feature(name=name) for name in features),
+        "state": (Part(name="last", shape=(width,)),),
+        "outputs": (
+            Part(name="error", shape=(1,)),
+            Part(name="contribution", shape=(width,)),
+            Part(name="forecast", shape=(width,)),
+        ),
+        "head": {
+            "threshold": 0.5,
+            "error_mean": 1.0,
+            "error_std": 0.5,
+            "short_mean": 1.0,
+            "short_std": 0.5,
+            "warmup_rows": 5,
+            "short_rows": 2,
+        },
+    }
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    return save(model, path, manifest(**{**fields, **changes}).to_json())

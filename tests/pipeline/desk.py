@@ -28,7 +28,7 @@ class GatedStore(SqliteStore):
         self.saves: list[Snapshot] = []
 
     def save(self, snapshot: Snapshot) -> None:
-        assert self.gate.wait(10)
+        assert self.gate.wait(60)
         if self.failing:
             raise StoreError("planned failure")
         super().save(snapshot)
@@ -81,5 +81,5 @@ class Desk:
             count = len(self.store.saves)
             written = self.snapshots._written
             assert written is not None
-            written.result(10)
+            written.result(60)
             assert len(self.store.saves) >= count

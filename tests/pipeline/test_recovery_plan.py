@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import GapError
@@ -111,6 +111,7 @@ def test_on_gap_reset_starts_anew_at_the_commit_where_the_log_has_it(
 offsets = st.integers(0, 6)
 
 
+@settings(deadline=None)
 @given(
     offsets,
     offsets,

@@ -104,7 +104,7 @@ def test_a_failed_write_surfaces_at_the_next_step(desk: Desk, step: str) -> None
     desk.snapshots.advance({0: 1})
     written = desk.snapshots._written
     assert written is not None
-    written.exception(10)
+    written.exception(60)
     desk.store.failing = False
     steps: Mapping[str, Any] = {
         "advance": lambda: desk.snapshots.advance({0: 2}),
