@@ -54,6 +54,13 @@ format = "json"
 
 
 _started: list[subprocess.Popen[bytes]] = []
+_logs: dict[int, Path] = {}  # of the processes, by process id
+
+
+def _told(process: subprocess.Popen[bytes] | None) -> str:
+    """What the process has logged last, for a failed test's message."""
+    log = _logs.get(process.pid) if process is not None else None
+    return "" if log is None else f"; its log ends:\n{log.read_text()[-2000:]}"
 
 
 def kill_all() -> None:
@@ -124,8 +131,9 @@ class Outputs:
         """Until there are at least ``count`` records; fails if ``process`` dies before."""
         deadline = time.monotonic() + PATIENCE_S
         while self.read() < count:
-            assert time.monotonic() < deadline, f"{len(self.records)} of {count} records came"
-            assert process is None or process.poll() is None, "the pipeline died by itself"
+            told = _told(process)
+            assert time.monotonic() < deadline, f"{len(self.records)} of {count} came{told}"
+            assert process is None or process.poll() is None, f"the pipeline died by itself{told}"
             if time.monotonic() - self._heard > STALLED_S:
                 self._consumer.close()
                 self._consumer = self._from_start()
@@ -176,6 +184,7 @@ class Pipeline:
         with self.log.open("ab") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log)
         _started.append(process)
+        _logs[process.pid] = self.log
         return process
 
     def stop(self, process: subprocess.Popen[bytes]) -> None:
