@@ -131,9 +131,10 @@ class Outputs:
         """Until there are at least ``count`` records; fails if ``process`` dies before."""
         deadline = time.monotonic() + PATIENCE_S
         while self.read() < count:
-            told = _told(process)
-            assert time.monotonic() < deadline, f"{len(self.records)} of {count} came{told}"
-            assert process is None or process.poll() is None, f"the pipeline died by itself{told}"
+            late = time.monotonic() > deadline
+            assert not late, f"{len(self.records)} of {count} came{_told(process)}"
+            dead = process is not None and process.poll() is not None
+            assert not dead, f"the pipeline died by itself{_told(process)}"
             if time.monotonic() - self._heard > STALLED_S:
                 self._consumer.close()
                 self._consumer = self._from_start()
