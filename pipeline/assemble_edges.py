@@ -50,7 +50,7 @@ def make_source(
             follow=source.follow,
         )
     return KafkaSource(
-        _consumer(config, source),
+        _consumer(config, source, directory),
         _decoder(source, names),
         topic=source.topic,
         brokers=source.brokers,
@@ -82,7 +82,7 @@ def make_sink(
         from pipeline.encode.blocks import Blocks as BlockOutputs
 
         encoder = BlockOutputs(topic)
-    brokers, client = _producer(config, sink)
+    brokers, client = _producer(config, sink, directory)
     return make(
         client,
         encoder,
@@ -123,9 +123,9 @@ def _decoder(source: KafkaSourceConfig, names: list[str]) -> Decoder:
     return Blocks(len(names), features=tuple(names), max_record_bytes=limit)
 
 
-def _consumer(config: PipelineConfig, source: KafkaSourceConfig) -> ConsumerClient:
+def _consumer(config: PipelineConfig, source: KafkaSourceConfig, directory: Path) -> ConsumerClient:
     group = source.group or config.name
-    access = _access(source.brokers, source.security)
+    access = _access(source.brokers, source.security, directory)
     if _use_confluent(source.client):
         from pipeline.sources.confluent import ConfluentConsumer
 
@@ -142,14 +142,16 @@ def _consumer(config: PipelineConfig, source: KafkaSourceConfig) -> ConsumerClie
     )
 
 
-def _producer(config: PipelineConfig, sink: KafkaSinkConfig) -> tuple[str, ProducerClient]:
+def _producer(
+    config: PipelineConfig, sink: KafkaSinkConfig, directory: Path
+) -> tuple[str, ProducerClient]:
     """The brokers that outputs go to, and a producer for them, of the source's client library."""
     source = config.source
     kafka = source if isinstance(source, KafkaSourceConfig) else None
     brokers = sink.brokers or (kafka.brokers if kafka is not None else "")
     same = kafka is not None and brokers == kafka.brokers
     security = kafka.security if kafka is not None and same else sink.security
-    access = _access(brokers, security)
+    access = _access(brokers, security, directory)
     # One id per instance: a process that starts again fences its own predecessor.
     group = (kafka.group if kafka is not None else None) or config.name
     exactly_once = config.guarantee == "exactly_once"
@@ -163,11 +165,11 @@ def _producer(config: PipelineConfig, sink: KafkaSinkConfig) -> tuple[str, Produ
     return brokers, KafkaPythonProducer(access, transactional_id=transactional_id)
 
 
-def _access(brokers: str, security: SecurityConfig) -> Access:
+def _access(brokers: str, security: SecurityConfig, directory: Path) -> Access:
     return Access(
         brokers,
         security_protocol=security.protocol,
-        ca_file=security.ca_file,
+        ca_file=str(directory / security.ca_file) if security.ca_file else None,
         sasl_mechanism=security.mechanism,
         username=security.username,
         password=security.password,

@@ -113,6 +113,11 @@ class PipelineConfig(Table):
                 )
         if self.sink.type == "kafka" and self.source.type != "kafka" and not self.sink.brokers:
             raise ValueError("sink.brokers is needed: the source has no brokers to take over")
+        if self.sink.type == "kafka" and self.source.type != "kafka" and self.sink.create_topics:
+            raise ValueError(
+                "sink.create_topics needs a Kafka source: it makes topics with as many partitions "
+                "as the source's; make the topics yourself"
+            )
         return self
 
 

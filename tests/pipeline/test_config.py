@@ -190,6 +190,15 @@ def test_a_kafka_sink_behind_a_file_needs_brokers(path: Path) -> None:
     assert "sink.brokers is needed" in problem
 
 
+def test_topics_cannot_be_made_like_a_file(path: Path) -> None:
+    """How many partitions they should have is not to be known."""
+    source = 'type = "kafka", brokers = "b:9092", topic = "in"'
+    text = MINIMAL.replace(source, 'type = "file", path = "in.csv"')
+    wanted = 'topic = "out", brokers = "b:9092", create_topics = true'
+    (problem,) = problems(path, text.replace('topic = "out"', wanted))
+    assert "sink.create_topics needs a Kafka source" in problem
+
+
 SASL = """[pipeline.source.security]
 protocol = "SASL_SSL"
 mechanism = "SCRAM-SHA-512"
