@@ -128,14 +128,16 @@ class FileRig:
 
 
 class KafkaRig:
-    """A topic of a real broker."""
+    """A topic of a broker."""
 
-    def __init__(self, broker: Broker, make: KafkaMaker, assign: Assign = "group") -> None:
-        self.broker = broker
-        self.topic = make_topic(broker, 2)
+    def __init__(
+        self, address: str, topic: str, make: KafkaMaker, assign: Assign = "group"
+    ) -> None:
+        self.address = address
+        self.topic = topic
         self.make = make
         self.assign: Assign = assign
-        self._producer = Producer({"bootstrap.servers": broker.address, "log_level": 0})
+        self._producer = Producer({"bootstrap.servers": address, "log_level": 0})
 
     def produce(
         self, partition: int, key: bytes | None, value: bytes | None, timestamp: int = 0
@@ -161,7 +163,7 @@ class KafkaRig:
     def source(self, decoder: Decoder | None = None, **options: object) -> KafkaSource:
         """A source of the topic, in a group of its own name."""
         return self.make(
-            Access(self.broker.address),
+            Access(self.address),
             Float32Rows(2) if decoder is None else decoder,
             topic=self.topic,
             group=f"group-{self.topic}",
@@ -169,6 +171,13 @@ class KafkaRig:
             session_timeout_ms=6000,
             **options,
         )
+
+
+def kafka_rig(
+    broker: Broker, make: KafkaMaker, assign: Assign = "group", *, partitions: int = 2
+) -> KafkaRig:
+    """A rig with a topic of its own."""
+    return KafkaRig(broker.address, make_topic(broker, partitions), make, assign)
 
 
 CLIENTS: dict[str, KafkaMaker] = {

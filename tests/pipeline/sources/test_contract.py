@@ -14,10 +14,10 @@ from tests.pipeline.sources.rigs import (
     CLIENTS,
     Desk,
     FileRig,
-    KafkaRig,
     MemoryRig,
     Reader,
     SourceRig,
+    kafka_rig,
 )
 
 KAFKA = [
@@ -37,7 +37,7 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> SourceRig:
         return FileRig(tmp_path)
     broker, client, assign = request.param
     mode: Assign = assign
-    return KafkaRig(request.getfixturevalue(broker), CLIENTS[client], mode)
+    return kafka_rig(request.getfixturevalue(broker), CLIENTS[client], mode)
 
 
 Open = Callable[[Desk], Reader]

@@ -19,7 +19,15 @@ from pipeline.errors import ConfigError, GapError, SourceError
 from pipeline.sources.kafka import FIRST_RECORDS, KafkaSource
 from pipeline.sources.kafka_access import Access
 from tests.brokers import Broker, apache_broker, make_topic, noida_broker
-from tests.pipeline.sources.rigs import CLIENTS, WAIT_S, Desk, KafkaMaker, KafkaRig, Reader
+from tests.pipeline.sources.rigs import (
+    CLIENTS,
+    WAIT_S,
+    Desk,
+    KafkaMaker,
+    KafkaRig,
+    Reader,
+    kafka_rig,
+)
 
 FROM_START = {0: 0, 1: 0}
 
@@ -33,7 +41,7 @@ def client(request: pytest.FixtureRequest) -> KafkaMaker:
 @pytest.fixture
 def rig(broker: Broker, client: KafkaMaker) -> KafkaRig:
     """A topic of each broker, read by each client without joining a group."""
-    return KafkaRig(broker, client, "all")
+    return kafka_rig(broker, client, "all")
 
 
 @pytest.fixture
@@ -111,7 +119,7 @@ def test_aborted_rows_are_not_seen_and_passed_over(rig: KafkaRig, readers: list[
     """Positions pass over them and over the transactions' markers, which use up offsets."""
     producer = Producer(
         {
-            "bootstrap.servers": rig.broker.address,
+            "bootstrap.servers": rig.address,
             "transactional.id": rig.topic,
             "log_level": 0,
         }
@@ -136,7 +144,7 @@ def test_an_open_transaction_is_the_end_for_now(rig: KafkaRig, readers: list[Rea
     rig.write(0, [[1, 2]])
     producer = Producer(
         {
-            "bootstrap.servers": rig.broker.address,
+            "bootstrap.servers": rig.address,
             "transactional.id": rig.topic,
             "log_level": 0,
         }
@@ -210,7 +218,7 @@ def test_what_the_assignee_raises_comes_out_of_poll(broker: Broker, client: Kafk
         def assigned(self, ranges: object) -> dict[int, int]:
             raise GapError("rows-0: the log starts at 5, the snapshot needs it from 2 on")
 
-    rig = KafkaRig(broker, client, "group")
+    rig = kafka_rig(broker, client, "group")
     source = rig.source()
     source.open(Refusing())
 
@@ -230,7 +238,7 @@ def test_a_broker_may_go_and_come_back(
     """The source goes on where it was, without a word to the loop."""
     broker = noida_broker(tmp_path).start()
     try:
-        rig = KafkaRig(broker, client, "all")
+        rig = kafka_rig(broker, client, "all")
         rig.write(0, [[1, 0]])
         reader = Reader(rig.source(), Desk(FROM_START))
         readers.append(reader)
