@@ -13,7 +13,7 @@ from confluent_kafka.cimpl import NewTopic  # its type stubs do not re-export it
 from pipeline.encode.base import Payloads
 from pipeline.encode.dead_letters import Headers
 from pipeline.errors import FencedError, SinkError
-from pipeline.sinks.kafka import DELIVERY_TIMEOUT_S, TRANSACTION_TIMEOUT_S
+from pipeline.sinks.kafka import DELIVERY_TIMEOUT_S, MAX_QUEUED, TRANSACTION_TIMEOUT_S
 from pipeline.sources.base import Positions
 from pipeline.sources.confluent import DOWN, REFUSED, code_of, text_of
 from pipeline.sources.kafka_access import Access, UnreachableError
@@ -43,6 +43,7 @@ class ConfluentProducer:
         linger_ms: float = 5.0,
         delivery_timeout_s: float = DELIVERY_TIMEOUT_S,
         transaction_timeout_s: float = TRANSACTION_TIMEOUT_S,
+        max_queued: int = MAX_QUEUED,
     ) -> None:
         self._access = access
         self._where = access.brokers
@@ -55,6 +56,7 @@ class ConfluentProducer:
             "partitioner": "murmur2_random",
             "compression.type": compression,
             "linger.ms": linger_ms,
+            "queue.buffering.max.messages": max_queued,
             "message.max.bytes": 8 * 1024 * 1024,
             "delivery.timeout.ms": int(1000 * delivery_timeout_s),
             "allow.auto.create.topics": False,

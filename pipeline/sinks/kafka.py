@@ -21,7 +21,8 @@ log = structlog.get_logger(__name__)
 
 DELIVERY_TIMEOUT_S = 120.0
 TRANSACTION_TIMEOUT_S = 60.0
-CLOSING_S = 10.0  # how long close waits for what is still on its way
+MAX_QUEUED = 100_000  # records on their way; beyond, sending waits
+CLOSING_S = 10.0
 
 
 class ProducerClient(Protocol):
@@ -83,7 +84,8 @@ class KafkaSink:
     Kinds in ``event_kinds`` go to ``events_topic`` (default: ``topic``) through
     ``event_encoder``, the others to ``topic`` through ``encoder``, rejects to
     ``dead_letter_topic``. A topic that is missing is an error, or with ``create_like`` is made
-    with as many partitions as that topic has. ``stop`` ends the waiting for a broker.
+    with as many partitions as that topic has. ``stop`` ends the waiting for a broker;
+    ``closing_s`` is how long ``close`` waits for what is still on its way.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class KafkaSink:
         event_encoder: Encoder | None = None,
         create_like: str | None = None,
         max_dead_letter_bytes: int = MAX_DEAD_LETTER_BYTES,
+        closing_s: float = CLOSING_S,
         stop: threading.Event | None = None,
     ) -> None:
         self._client = client
@@ -111,6 +114,7 @@ class KafkaSink:
         self._event_kinds = frozenset(event_kinds)
         self._create_like = create_like
         self._max_dead_letter_bytes = max_dead_letter_bytes
+        self._closing_s = closing_s
         self._patience = Patience(brokers, SinkError, stop)
         self._counts: dict[str, int] = {}
 
@@ -148,7 +152,7 @@ class KafkaSink:
 
     def close(self) -> None:
         """Deliver what can be delivered within seconds and leave; twice is fine."""
-        self._client.close(CLOSING_S)
+        self._client.close(self._closing_s)
 
     def _produce(self, topic: str, payloads: Payloads) -> None:
         if payloads.partitions is not None:
@@ -239,7 +243,7 @@ class TransactionalKafkaSink(KafkaSink):
 
     def _abort(self) -> None:
         if self._open:
-            self._client.abort(CLOSING_S)
+            self._client.abort(self._closing_s)
             self._open = False
 
 

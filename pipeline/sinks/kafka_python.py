@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import kafka.errors
@@ -16,14 +17,13 @@ from kafka.structs import OffsetAndMetadata
 from pipeline.encode.base import Payloads
 from pipeline.encode.dead_letters import Headers
 from pipeline.errors import FencedError, SinkError
-from pipeline.sinks.kafka import DELIVERY_TIMEOUT_S, TRANSACTION_TIMEOUT_S
+from pipeline.sinks.kafka import DELIVERY_TIMEOUT_S, MAX_QUEUED, TRANSACTION_TIMEOUT_S
 from pipeline.sources.base import Positions
 from pipeline.sources.kafka_access import Access, UnreachableError
 from pipeline.sources.kafka_python import connect, passes, text_of
 
 log = structlog.get_logger(__name__)
 
-MAX_QUEUED = 100_000  # records on their way; the library itself would take any number
 ANSWER_S = 30.0
 
 _FENCED = (
@@ -48,6 +48,7 @@ class KafkaPythonProducer:
         linger_ms: float = 5.0,
         delivery_timeout_s: float = DELIVERY_TIMEOUT_S,
         transaction_timeout_s: float = TRANSACTION_TIMEOUT_S,
+        max_queued: int = MAX_QUEUED,
     ) -> None:
         self._access = access
         self._where = access.brokers
@@ -69,7 +70,9 @@ class KafkaPythonProducer:
             "metrics_enabled": False,
         }
         self._producer: KafkaProducer | None = None
+        self._max_queued = max_queued  # the library itself would take any number
         self._on_the_way: deque[Any] = deque()
+        self._call: _Call | None = None
 
     # Requests.
 
@@ -116,6 +119,8 @@ class KafkaPythonProducer:
                 payloads.keys, payloads.values, partitions, strict=True
             ):
                 self._on_the_way.append(producer.send(topic, value, key, partition=partition))
+                if len(self._on_the_way) > self._max_queued:
+                    self._make_room()
         except (kafka.errors.KafkaError, ValueError) as error:
             self._fail(error)
         self._make_room()
@@ -130,7 +135,7 @@ class KafkaPythonProducer:
 
     def _make_room(self) -> None:
         while self._on_the_way and (
-            self._on_the_way[0].is_done or len(self._on_the_way) > MAX_QUEUED
+            self._on_the_way[0].is_done or len(self._on_the_way) > self._max_queued
         ):
             self._settle(self._on_the_way.popleft())
 
@@ -164,42 +169,47 @@ class KafkaPythonProducer:
         except kafka.errors.KafkaError as error:
             self._fail(error)
 
-    def send_offsets(
-        self,
-        topic: str,
-        positions: Positions,
-        group: Any,
-        timeout_s: float,  # noqa: ARG002  # the library waits as long as it takes
-    ) -> bool:
+    def send_offsets(self, topic: str, positions: Positions, group: Any, timeout_s: float) -> bool:
         """Put a group's offsets into the transaction."""
         offsets = {
             TopicPartition(topic, p): OffsetAndMetadata(offset, "", -1)
             for p, offset in positions.items()
         }
-        try:
-            self._ready().send_offsets_to_transaction(offsets, group)
-        except kafka.errors.KafkaError as error:
-            self._fail(error)
-        return True
+        producer = self._ready()
+        return self._within(timeout_s, lambda: producer.send_offsets_to_transaction(offsets, group))
 
     def commit(self, timeout_s: float) -> bool:
         """End the transaction: all of it becomes visible."""
-        if not self.flush(timeout_s):
-            return False
-        try:
-            self._ready().commit_transaction()
-        except kafka.errors.KafkaError as error:
-            self._fail(error)
-        return True
+        return self.flush(timeout_s) and self._within(timeout_s, self._ready().commit_transaction)
 
-    def abort(self, timeout_s: float) -> None:  # noqa: ARG002  # as above
+    def abort(self, timeout_s: float) -> None:
         """End the transaction: none of it becomes visible."""
         self._on_the_way.clear()
+        self._call = None
         try:
-            self._ready().abort_transaction()
-        except kafka.errors.KafkaError as error:
+            aborted = self._within(timeout_s, self._ready().abort_transaction)
+            reason = f"no answer in {timeout_s} s"
+        except SinkError as error:
+            aborted, reason = False, str(error)
+        if not aborted:
             # The next producer of this id, or the transaction's timeout, ends it instead.
-            log.warning("transaction not aborted", where=self._where, reason=text_of(error))
+            log.warning("transaction not aborted", where=self._where, reason=reason)
+            self._call = None
+
+    def _within(self, timeout_s: float, call: Callable[[], object]) -> bool:
+        """Whether ``call`` ended in time; if not, the same call is waited for the next time.
+
+        The library's own calls wait for an answer without end.
+        """
+        if self._call is None:
+            self._call = _Call(call)
+        self._call.join(timeout_s)
+        if self._call.is_alive():
+            return False
+        error, self._call = self._call.error, None
+        if error is not None:
+            self._fail(error)
+        return True
 
     def close(self, timeout_s: float) -> None:
         """Disconnect within about ``timeout_s``; twice is fine."""
@@ -210,7 +220,9 @@ class KafkaPythonProducer:
             producer.flush(timeout_s)
         except kafka.errors.KafkaError as error:
             log.warning("outputs not delivered", where=self._where, reason=text_of(error))
-            timeout_s = 0
+            # The public close would wait for them once more, and then not close.
+            producer._sender.force_close()
+            producer._sender.join(timeout_s)
         producer.close(timeout_s)
 
     def _admin(self, timeout_s: float) -> KafkaAdminClient:
@@ -254,3 +266,20 @@ class KafkaPythonProducer:
         raise SinkError(
             f"{self._where}: outputs could not be delivered: {text_of(error)}"
         ) from error
+
+
+class _Call(threading.Thread):
+    """One call of the library in a thread of its own, which no exit waits for."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        super().__init__(name="kafka-python call", daemon=True)
+        self.error: Exception | None = None
+        self._call = call
+        self.start()
+
+    def run(self) -> None:
+        """Make the call and keep its error."""
+        try:
+            self._call()
+        except Exception as error:  # raised again in the caller's thread
+            self.error = error

@@ -153,7 +153,7 @@ class KafkaRig:
         """A sink to the topics; ``options`` are the producer's or the sink's."""
         producer_options = {
             name: options.pop(name)
-            for name in ("delivery_timeout_s", "transaction_timeout_s")
+            for name in ("delivery_timeout_s", "max_queued")
             if name in options
         }
         client = PRODUCERS[self.client](
