@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -94,4 +95,5 @@ def _write(path: Path, content: bytes) -> None:
     except OSError as error:
         raise BundleError(f"{path}: can't write the bundle: {error.strerror}") from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # the error that matters is already on its way
+            beside.unlink(missing_ok=True)

@@ -176,7 +176,7 @@ class AnomalyHead:
         """Remember the feature that is furthest off; the memory fades as the short run does."""
         size = np.abs(contribution)
         worst = np.argmax(size, axis=1).astype(np.int32)
-        largest = np.take_along_axis(size, worst[:, None], axis=1)[:, 0]
+        largest = size.max(axis=1)
         faded = state["suspicion"] * np.float32(1.0 - 1.0 / self.params.short_rows)
         state["suspect"] = np.where(largest >= faded, worst, state["suspect"])
         state["suspicion"] = np.maximum(largest, faded)

@@ -23,7 +23,7 @@ class AnomalyConfig(BaseModel):
     epochs: int = Field(default=100, ge=1)
     patience: int = Field(default=12, ge=1)
     window: int = Field(default=64, ge=2)
-    learning_rate: float = Field(default=3e-3, gt=0)
+    learning_rate: float = Field(default=6e-3, gt=0)
     offset_rows: int = Field(default=500, ge=2)
     calibration: float = Field(default=0.25, gt=0, lt=0.9)
     false_alarms_per_10k_rows: float = Field(default=1.0, gt=0)

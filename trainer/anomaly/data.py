@@ -54,7 +54,7 @@ def split(series: Sequence[Series], config: AnomalyConfig) -> Split:
             )
         if not np.isfinite(one.values).all():
             row = int(np.flatnonzero(~np.isfinite(one.values).all(axis=1))[0])
-            raise DataError(f"{one.name}: row {row} holds a value that is not finite")
+            raise DataError(f"{one.name}: row {row + 1} holds a value that is not finite")
     starts = tuple(round(len(one) * (1.0 - config.calibration)) for one in series)
     return Split(tuple(series), starts)
 
