@@ -39,8 +39,9 @@ def demo(
         int | None, typer.Option(min=1, max=20_000, help="Live streams. Default: 300.")
     ] = None,
     rows: Annotated[
-        int | None, typer.Option(min=50, help="Readings of each stream. Default: 34 days of them.")
-    ] = None,
+        int,
+        typer.Option(min=50, help="Readings of each stream, one in 5 minutes; at most 9,754."),
+    ] = 7200,
     rate: Annotated[
         float | None, typer.Option(min=1, help="Rows a second to play. Default: 20,000.")
     ] = None,

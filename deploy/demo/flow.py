@@ -44,7 +44,7 @@ class Options:
     out: Path
     broker: str | None
     streams: int | None
-    rows: int | None
+    rows: int
     rate: float | None
     epochs: int
     seed: int

@@ -17,7 +17,7 @@ class Outcome:
     """Numbers of one run; ``seconds`` from the first row sent to the last output seen.
 
     ``real_*`` are the real machine's rows [T], NaN where no output came. ``crash_s`` is the time
-    from the kill until the pipeline was ready again, None without ``--crash``.
+    from the kill until outputs came again, None without ``--crash``.
     """
 
     counts: Counts
@@ -86,10 +86,10 @@ class Places:
 
 
 def kinds_table(verdict: Verdict) -> list[list[Any]]:
-    """Rows of: what, windows, caught, by chance (share), median delay in minutes."""
+    """Rows of: what, windows, caught, at its end, by chance (share), median delay in minutes."""
     named = [("labelled, real machine", verdict.real)]
     named += [
         ("labelled, copies" if kind.kind == "labelled" else kind.kind, kind)
         for kind in verdict.copies
     ]
-    return [[name, k.windows, k.caught, k.chance, k.delay_min] for name, k in named]
+    return [[name, k.windows, k.caught, k.ended, k.chance, k.delay_min] for name, k in named]

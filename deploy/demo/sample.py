@@ -19,6 +19,7 @@ from trainer.rows import Series
 FEATURE = "temperature"
 TRAIN_SHARE = 0.57
 READING_S = 300
+LATER_ROWS = 7200  # 25 days, both labelled windows among them
 
 _FOLDER = Path(__file__).parent
 _ROWS = _FOLDER / "machine_temperature.csv.gz"
@@ -37,8 +38,8 @@ class Sample:
     windows: Int64
 
 
-def load_sample(rows: int | None = None) -> Sample:
-    """The sample, its later part cut to ``rows`` where given; raises DataError if it is damaged."""
+def load_sample(rows: int = LATER_ROWS) -> Sample:
+    """The sample, its later part cut to ``rows``; raises DataError if it is damaged."""
     times, values = read_csv(_ROWS)
     # The recorder sent one stretch of 55 minutes twice; the second time is left out.
     latest = np.maximum.accumulate(times)
@@ -46,7 +47,7 @@ def load_sample(rows: int | None = None) -> Sample:
     notes = (f"{np.count_nonzero(~fresh)} rows that repeat earlier times are left out",)
     series = Series("machine-real", times[fresh], values[fresh, None], (FEATURE,), None, notes)
     cut = int(TRAIN_SHARE * len(series))
-    end = len(series) if rows is None else min(cut + rows, len(series))
+    end = min(cut + rows, len(series))
     later = series.rows(cut, end)
     return Sample(series.rows(0, cut), later, _windows(later.times))
 

@@ -17,7 +17,7 @@ from deploy.demo.ticker import AlarmTicker
 from deploy.demo.transport import Transport
 from pipeline.errors import SourceError
 
-SILENCE_S = 30.0  # how long outputs may stay away before they count as lost
+SILENCE_S = 45.0  # how long outputs may stay away before they count as lost
 READ_ON_S = 30.0  # for the outputs to be read to their end
 
 
@@ -57,6 +57,7 @@ class Session:
         self._crash_at: int | None = None
         self._crashed = 0.0
         self._recovering = False
+        self._answered_at_ready: int | None = None
         self._crash_s: float | None = None
         self.listener = Listener(transport.tail(), self._counter, streams)
 
@@ -92,13 +93,11 @@ class Session:
 
     def _drain(self, bar: Bar) -> None:
         """Wait until everything is answered, or nothing has come for a while."""
-        quiet_since = time.perf_counter()
+        began = time.perf_counter()
         while self._recovering or self._counter.outstanding > 0:
             time.sleep(LOOK_EVERY_S)
             self._look(bar)
-            if self._recovering:
-                quiet_since = time.perf_counter()
-            if time.perf_counter() - max(quiet_since, self.listener.last_heard) > SILENCE_S:
+            if time.perf_counter() - max(began, self.listener.last_heard) > SILENCE_S:
                 return
 
     def _look(self, bar: Bar) -> None:
@@ -113,7 +112,7 @@ class Session:
         counter = self._counter
         bar.to(
             self._player.row,
-            f"{counter.answered_rows:,} rows answered, {counter.outstanding:,} on their way, "
+            f"{counter.answered_rows:,} rows scored, {counter.outstanding:,} on their way, "
             f"{self.listener.opened:,} alarms",
         )
 
@@ -131,14 +130,20 @@ class Session:
         self._recovering = True
 
     def _await_recovery(self) -> None:
+        """Over when it is ready and outputs come again; a group first misses its dead member."""
         if not self._runner.ready():
+            return
+        answered = self._counter.answered_rows
+        if self._answered_at_ready is None:
+            self._answered_at_ready = answered
+        if answered == self._answered_at_ready and self._counter.outstanding > 0:
             return
         self._recovering = False
         self._player.waits = True
         self._crash_s = time.perf_counter() - self._crashed
         self._show.say(
-            f"[bold green]✓ recovered[/] {self._crash_s:.1f} s after the kill: states are "
-            "restored, no output comes twice"
+            f"[bold green]✓ outputs come again[/] {self._crash_s:.1f} s after the kill, none of "
+            "them for the second time"
         )
 
     def _events(self) -> list[AlarmEvent]:

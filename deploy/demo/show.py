@@ -46,7 +46,7 @@ class Show:
         """A progress bar of ``total`` units."""
         with Progress(
             TextColumn("     {task.description}"),
-            BarColumn(bar_width=32),
+            BarColumn(bar_width=20),
             TextColumn("{task.percentage:>3.0f} %"),
             TextColumn("[dim]{task.fields[note]}[/]"),
             TimeRemainingColumn(compact=True),

@@ -90,22 +90,24 @@ def _detection(outcome: Outcome) -> Table:
     verdict = outcome.verdict
     table = Table(title="Alarms", title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("")
-    for name in ("windows", "caught", "by chance", "delay"):
+    for name in ("windows", "caught", "by chance", "delay", "at its end"):
         table.add_column(name, justify="right")
-    for name, windows, caught, chance, delay in kinds_table(verdict):
+    for name, windows, caught, ended, chance, delay in kinds_table(verdict):
         table.add_row(
             name,
             f"{windows}",
             f"{caught}" if windows else "–",
             "" if chance is None else f"{chance * windows:.1f}",
             "" if delay is None else _minutes(delay),
+            f"{ended}" if ended else "",
         )
     table.caption = (
         f"real machine: alarms {verdict.real_alarms}, outside the labelled windows "
         f"{verdict.real_false_alarms}\n"
         f"all streams: alarms {verdict.alarms:,}, outside every window {verdict.false_alarms:,}, "
         f"{verdict.false_alarms_per_week:.2f} per stream and week\n"
-        "by chance: as many would meet an alarm where no fault was put in"
+        "by chance: as many would meet an alarm where no fault was put in\n"
+        "at its end: noticed only in the hour after it, by the return to normal"
     )
     table.caption_justify = "left"
     return table

@@ -80,7 +80,7 @@ class KafkaTransport:
     @property
     def name(self) -> str:
         """For the report."""
-        return f"Kafka at {self.brokers}" if not self.own else "embedded broker"
+        return f"Kafka at {self.brokers}" if not self.own else "an embedded broker"
 
     def configure(self, path: Path, port: int) -> str:
         """Write the pipeline's TOML and return its text."""

@@ -1,9 +1,9 @@
 """Alarms against what is known: which windows were caught, and how many alarms were for nothing.
 
-A window is caught when an alarm is on in one of its rows, or within ``GRACE`` rows after it: the
-way back to normal belongs to a fault. An alarm that touches no window is a false one. ``chance``
-says how often a window of that length meets an alarm where nothing was injected; a kind that is
-caught no more often than that is not caught at all.
+A window is caught when an alarm is on in one of its rows. Where one comes only within ``GRACE``
+rows after it, the return to normal was noticed, and not the fault; that is counted by itself. An
+alarm that does neither is a false one. ``chance`` says how often a window of that length meets an
+alarm where nothing was injected; a kind that is caught no more often is not caught at all.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ class Kind:
     kind: str
     windows: int
     caught: int
+    ended: int  # noticed only when it was over
     chance: float | None
-    delay_min: float | None  # median, from the window's first row to the alarm's
+    delay_min: float | None  # median of those caught, from the window's first row to the alarm's
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +107,15 @@ def touches(alarm: Alarm, window: Window) -> bool:
 def _kind(
     name: str, windows: Sequence[Window], alarms: dict[int, list[Alarm]], chance: float | None
 ) -> Kind:
-    delays = []
+    delays, ended = [], 0
     for window in windows:
-        met = [a.first for a in alarms[window.stream] if touches(a, window)]
-        if met:
+        met = [alarm.first for alarm in alarms[window.stream] if touches(alarm, window)]
+        if met and min(met) <= window.last:
             delays.append(max(0, min(met) - window.first) * READING_S / 60)
+        elif met:
+            ended += 1
     delay = float(np.median(delays)) if delays else None
-    return Kind(name, len(windows), len(delays), chance, delay)
+    return Kind(name, len(windows), len(delays), ended, chance, delay)
 
 
 def _unmarked(streams: Streams) -> Bool:
@@ -133,7 +136,7 @@ def _on(streams: Streams, alarms: Sequence[Alarm]) -> Bool:
 
 def _chance(windows: Sequence[Window], free: Bool, on: Bool) -> float | None:
     """The share of places for such a window, in streams without a fault, that meet an alarm."""
-    length = round(float(np.mean([w.last - w.first + 1 for w in windows]))) + GRACE
+    length = round(float(np.mean([w.last - w.first + 1 for w in windows])))
     if free.shape[1] == 0 or free.shape[0] < length:
         return None
     room = _all_within(free, length)

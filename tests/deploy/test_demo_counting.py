@@ -193,7 +193,7 @@ def flat_streams(*windows: Window) -> Streams:
 
 
 def test_verdict_counts_catches_and_false_alarms() -> None:
-    """An alarm in a window or shortly after catches it; one that touches none is false."""
+    """An alarm in a window catches it, one shortly after tells its end, any other is false."""
     streams = flat_streams(
         Window(0, LABELLED, 100, 200), Window(0, LABELLED, 600, 700), Window(1, "drift", 300, 399)
     )
@@ -210,8 +210,8 @@ def test_verdict_counts_catches_and_false_alarms() -> None:
     assert verdict.real.delay_min == pytest.approx(20 * 5)
     assert (verdict.real_alarms, verdict.real_false_alarms) == (3, 1)
     (drift,) = verdict.copies
-    assert (drift.kind, drift.windows, drift.caught) == ("drift", 1, 1)
-    assert drift.delay_min == pytest.approx((99 + GRACE) * 5)
+    assert (drift.kind, drift.windows, drift.caught, drift.ended) == ("drift", 1, 0, 1)
+    assert drift.delay_min is None
     assert (verdict.alarms, verdict.false_alarms) == (6, 3)
     marked = 101 + 101 + 100 + 3 * GRACE
     assert verdict.weeks == pytest.approx((3 * streams.rows - marked) / streams.rows)
@@ -222,7 +222,6 @@ def test_chance_is_the_share_of_places_that_meet_an_alarm() -> None:
     """One alarm row in a stream without faults meets as many windows as are long."""
     streams = flat_streams(Window(1, "drift", 300, 399))
     verdict = judge(streams, [Alarm(2, 1000, 1000, 0.9, "t")])
-    length = 100 + GRACE
     (drift,) = verdict.copies
     assert drift.caught == 0
-    assert drift.chance == pytest.approx(length / (streams.rows - length + 1))
+    assert drift.chance == pytest.approx(100 / (streams.rows - 100 + 1))
