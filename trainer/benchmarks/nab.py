@@ -19,7 +19,7 @@ import numpy as np
 
 from pipeline.block import Float32, Int64
 from pipeline.errors import DataError
-from trainer.benchmarks.case import Case, Detection
+from trainer.benchmarks.case import Case, Detection, Float64
 from trainer.metrics.nab import CorpusScore, Scored, probation_rows, score_at, score_corpus
 from trainer.rows import Series
 
@@ -41,6 +41,9 @@ PUBLISHED: tuple[tuple[str, float, float, float], ...] = (
     ("Random", 11.0, 1.2, 19.5),
 )
 """Detector, then its score under standard, reward low FP and reward low FN."""
+
+EVENT_ROWS = 100
+"""How long an event is taken to go on after its last high, where events are reported once."""
 
 
 def load(folder: Path, limit: int | None = None) -> list[Case]:
@@ -127,6 +130,30 @@ def corpus_scores(
     """
     _require_windows(cases)
     return score_corpus(_scored(cases, detections))
+
+
+def event_scores(
+    cases: Sequence[Case], detections: Mapping[str, Detection]
+) -> dict[str, CorpusScore]:
+    """The same figures when an event that goes on isn't reported again (see ``new_highs``)."""
+    _require_windows(cases)
+    return score_corpus(
+        [
+            Scored(file.name, new_highs(file.score, EVENT_ROWS), file.windows)
+            for file in _scored(cases, detections)
+        ]
+    )
+
+
+def new_highs(score: Float64, rows: int) -> Float64:
+    """Scores [T] that exceed all of the ``rows`` before them; the lowest score elsewhere.
+
+    NAB counts every row above the threshold as a detection of its own, but a runtime that opens
+    an alarm says nothing more until it is over. Rows look back only.
+    """
+    before = np.pad(score, (rows, 0), constant_values=-np.inf)[:-1]
+    highest = np.lib.stride_tricks.sliding_window_view(before, rows).max(axis=1)
+    return np.where(score > highest, score, score.min())
 
 
 def own_scores(

@@ -13,7 +13,7 @@ from tests.shared import shared_path
 from tests.trainer.benchmarks.folders import write_nab
 from trainer.benchmarks import nab, nab_report, study
 from trainer.benchmarks.baselines import Persistence, RandomScore, WindowedGaussian
-from trainer.benchmarks.case import Detector
+from trainer.benchmarks.case import Detection, Detector
 from trainer.metrics.nab import PROFILES
 from trainer.report import render
 
@@ -118,6 +118,26 @@ def test_corpus_without_windows_is_refused(tmp_path: Path) -> None:
     detections = study.run(cases, [RandomScore(0)])
     with pytest.raises(DataError, match=r"calm\.csv"):
         nab.corpus_scores(cases, detections["random score"])
+
+
+def test_new_highs_look_back_only() -> None:
+    """A row that isn't above the rows before it is silent, and so are equal ones."""
+    score = np.array([1.0, 3.0, 3.0, 2.0, 1.0, 2.5, 4.0])
+    assert nab.new_highs(score, 3).tolist() == [1.0, 3.0, 1.0, 1.0, 1.0, 1.0, 4.0]
+    assert nab.new_highs(score, 2).tolist() == [1.0, 3.0, 1.0, 1.0, 1.0, 2.5, 4.0]
+
+
+def test_events_cost_once(tmp_path: Path) -> None:
+    """A long false alarm costs one row, and the windows found stay found."""
+    cases = nab.load(write_nab(tmp_path))
+    score = {case.name: np.zeros(800) for case in cases}
+    score["real/broken.csv"][[300, 590]] = 0.9
+    score["real/broken.csv"][301:340] = 0.9
+    detections = {name: Detection(each, each > 0.5, 0.5, 0.0) for name, each in score.items()}
+    assert nab.corpus_scores(cases, detections)["standard"].score == 0.0
+    events = nab.event_scores(cases, detections)["standard"]
+    assert events.files[0].false_alarms == 1
+    assert events.files[0].found == 1
 
 
 def test_report_puts_detectors_beside_published_ones(tmp_path: Path) -> None:
