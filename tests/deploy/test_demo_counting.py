@@ -128,7 +128,7 @@ def test_line_starts_number_the_lines() -> None:
 @pytest.fixture(scope="module")
 def sample() -> Sample:
     """The whole sample."""
-    return load_sample()
+    return load_sample(10_000)
 
 
 def test_sample_is_in_order_and_split(sample: Sample) -> None:
