@@ -212,16 +212,20 @@ class KafkaPythonConsumer:
         for at in consumer.assignment():
             if at.topic != self._topic or at.partition in self._ended:
                 continue
-            position, highwater = consumer.position(at), consumer.highwater(at)
-            if position is None or highwater is None:
+            try:
+                position, highwater = consumer.position(at), consumer.highwater(at)
+            except kafka.errors.IllegalStateError:
+                continue  # a rebalance takes it away at this moment
+            if position is None:
                 continue
             fetched.positions[at.partition] = position
-            if position >= highwater:
+            if highwater is not None and position >= highwater:
                 fetched.ended.add(at.partition)
             else:
                 stuck.append(at)
         # Behind an open transaction of another producer nothing may be read, although the log
-        # goes on: only the broker knows that this is the end for now.
+        # goes on; and of a partition without news a broker may say nothing at all. Then only a
+        # request tells that this is the end for now.
         if stuck and not fetched.records and time.monotonic() - self._asked > ASK_END_S:
             self._asked = time.monotonic()
             ends = consumer.end_offsets(stuck, timeout_ms=1000)

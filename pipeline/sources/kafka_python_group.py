@@ -5,24 +5,30 @@ is blocked until the listener is done. What happens in a rebalance here (finish 
 commit, load states) needs requests to the broker, and parts that belong to one thread. So ``poll``
 runs in a helper thread, and the caller waits for a mailbox into which both the records and the
 listener's questions come.
+
+The helper also polls on by itself while the member joins: the library throws a join away that
+ends while nobody polls, and begins it anew, so that a busy member might never get through.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
 from kafka.future import Future
+from kafka.structs import MemberState
 
 Records = dict[TopicPartition, list[Any]]
 OnRebalance = Callable[[str, list[int]], None]  # "assigned", "revoked" or "lost", partitions
 
 JOIN_S = 5.0
 CLOSING_MS = 5000
+JOINING_MS = 100
 
 
 class GroupPoller:
@@ -91,12 +97,23 @@ class GroupPoller:
             self.done(question)
 
     def _serve(self) -> None:
+        early: deque[Any] = deque()
         while (job := self._jobs.get()) is not None:
             timeout_ms, count = job
-            try:
-                self._mail.put(self._consumer.poll(timeout_ms=timeout_ms, max_records=count))
-            except BaseException as failure:  # the caller's to see
-                self._mail.put(failure)
+            self._mail.put(early.popleft() if early else self._polled(timeout_ms, count))
+            while self._jobs.empty() and not early and not self.closing and self._joining():
+                if found := self._polled(JOINING_MS, count):
+                    early.append(found)
+
+    def _polled(self, timeout_ms: int, count: int) -> Any:
+        """Records, or the error in their place."""
+        try:
+            return self._consumer.poll(timeout_ms=timeout_ms, max_records=count)
+        except BaseException as failure:  # the caller's to see
+            return failure
+
+    def _joining(self) -> bool:
+        return bool(self._consumer.group_metadata().state != MemberState.STABLE)
 
 
 class _Question:
