@@ -33,7 +33,9 @@ class EngineConfig(Table):
         "cpu", description="Where to run; a device that is not there is an error."
     )
     threads: int = Field(1, ge=1, le=256, description="Cores that one step may use.")
-    max_rows: int = Field(4096, ge=1, description="Most rows in a batch.")
+    max_rows: int = Field(
+        1024, ge=1, description="Most rows in a batch; larger ones outgrow the core's cache."
+    )
 
 
 class StateConfig(Table):

@@ -52,7 +52,7 @@ class Options:
     """
 
     features: tuple[str, ...]
-    max_rows: int = 4096
+    max_rows: int = 1024
     commit_every_s: float = 0.2
     ordered: bool = False
     idle_ttl_us: int = 0

@@ -20,7 +20,7 @@ from pipeline.block import Int32
 from pipeline.pool import NEVER, SlotPool
 from pipeline.stores.base import SavedRows, Snapshot, Store
 
-CHUNK_ROWS = 8192  # bounds the copy that a snapshot holds in memory
+CHUNK_ROWS = 4096  # bounds the copy that a snapshot holds in memory
 
 
 @dataclass(slots=True)

@@ -99,7 +99,8 @@ def encode_block(
         raise BlockFormatError("offset and index are given together or not at all")
     if rows and int(stream_array.max()) >= len(keys):
         raise BlockFormatError(f"stream {int(stream_array.max())} of {len(keys)} keys")
-    if any(len(key) > 0xFFFF for key in keys):
+    lengths = list(map(len, keys))
+    if max(lengths, default=0) > 0xFFFF:
         raise BlockFormatError("a key is longer than 65,535 bytes")
     flags = TIMES * (times is not None) | ENDS * (end is not None) | IDS * (offset is not None)
     optional = [(times, "<i8"), (end, "u1"), (offset, "<i8"), (index, "<u4")]
@@ -107,7 +108,7 @@ def encode_block(
     if any(len(column) != rows for column in columns):
         raise BlockFormatError(f"a column does not have one entry for each of the {rows} rows")
     sections = [
-        np.array([len(key) for key in keys], "<u2").tobytes(),
+        np.array(lengths, "<u2").tobytes(),
         b"".join(keys),
         meta,
         stream_array.tobytes(),
@@ -115,7 +116,6 @@ def encode_block(
         value_array.tobytes(),
     ]
     body = b"".join(section + bytes(-len(section) % 8) for section in sections)
-    key_bytes = sum(map(len, keys))
     header = HEADER.pack(
         MAGIC,
         flags,
@@ -123,7 +123,7 @@ def encode_block(
         rows,
         value_array.shape[1],
         len(keys),
-        key_bytes,
+        sum(lengths),
         len(meta),
         partition,
         HEADER.size + len(body),

@@ -42,11 +42,12 @@ def screen(
     That is: values that are too large, timestamps outside of the years 1 to 9999, and keys that
     can't name a stream (with ``keyed`` false only those of tombstones).
     """
-    largest = max((len(value) for value in records.values if value is not None), default=0)
+    tombstones = None in records.values
+    values = [value for value in records.values if value is not None]
+    largest = max(map(len, values), default=0)
     in_time = not len(records) or (
         min(records.stamped) >= FIRST_US and max(records.stamped) <= LAST_US
     )
-    tombstones = None in records.values
     if largest <= max_record_bytes and in_time:
         if not keyed and not tombstones:
             return records, []
@@ -84,16 +85,15 @@ def make_block(
     end: Bool,
 ) -> Block:
     """One row a record: ``keys`` N, ``values [N, ...]``, ``times [N]``, ``end [N]``."""
-    seen: dict[bytes, int] = {}
-    stream = [seen.setdefault(key, len(seen)) for key in keys]
+    table = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     return Block(
         records.partition,
-        KeyTable(list(seen)),
-        np.array(stream, np.int32),
+        KeyTable(list(table)),
+        np.fromiter(map(table.__getitem__, keys), np.int32, len(keys)),
         values,
         times,
         np.array(records.offsets, np.int64),
-        np.zeros(len(stream), np.int32),
+        np.zeros(len(keys), np.int32),
         np.array(records.stamped, np.int64),
         end,
     )

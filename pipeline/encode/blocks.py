@@ -60,13 +60,15 @@ class Blocks:
 
     def _pieces(self, records: Records, rows: Int64, width: int) -> list[Int64]:
         """``rows`` cut so that no block is longer than allowed."""
-        sizes = [_ROW_BYTES + 4 * width + 2 + len(key) for key in records.key[rows].tolist()]
-        total = np.cumsum(sizes)
-        if not len(rows) or total[-1] <= self._max_block_bytes:
+        lengths = list(map(len, records.key[rows].tolist()))
+        each = _ROW_BYTES + 4 * width + 2
+        if sum(lengths) + each * len(rows) <= self._max_block_bytes:
             return [rows]
+        sizes = np.array(lengths) + each
+        total = np.cumsum(sizes)
         # A piece holds rows whose bytes begin in the same stretch of the allowed length, less
         # the longest row, so that the last one does not stick out.
-        stretch = max(1, self._max_block_bytes - max(sizes))
+        stretch = max(1, self._max_block_bytes - int(sizes.max()))
         cuts = np.flatnonzero(np.diff(total // stretch)) + 1
         edges = [0, *cuts.tolist(), len(rows)]
         return [rows[start:stop] for start, stop in pairwise(edges)]
@@ -85,10 +87,13 @@ def _side_by_side(rows: int, columns: dict[str, npt.NDArray[Any]]) -> Float32:
 
 
 def _block(records: Records, rows: Int64, values: Float32, meta: bytes, partition: int) -> bytes:
-    seen: dict[bytes, int] = {}
-    stream = [seen.setdefault(key, len(seen)) for key in records.key[rows].tolist()]
+    keys = records.key[rows].tolist()
+    table = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    # A round has one row of a stream, so its keys are mostly all different.
+    once = len(table) == len(keys)
+    stream = np.arange(len(keys)) if once else [table[key] for key in keys]
     return encode_block(
-        list(seen),
+        list(table),
         stream,
         values[rows],
         records.time[rows],

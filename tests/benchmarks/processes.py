@@ -32,6 +32,7 @@ class Pipeline:
     slots: int = 131_072
     snapshot_every_s: float = 30.0
     threads: int = 1
+    max_rows: int | None = None
 
     def write(self, folder: Path) -> tuple[Path, int]:
         """The TOML file, and the port of its metrics."""
@@ -60,6 +61,7 @@ create_topics = true
 
 [pipeline.engine]
 threads = {self.threads}
+{'' if self.max_rows is None else f'max_rows = {self.max_rows}'}
 
 [pipeline.state]
 slots = {self.slots}
