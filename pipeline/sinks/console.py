@@ -33,13 +33,15 @@ class ConsoleSink:
         self._encoder = JsonRows(topic)
         self._out = sys.stdout if out is None else out
         self._errors = sys.stderr if errors is None else errors
+        self._people = self._out.isatty()
+        self._people_errors = self._errors.isatty()
 
     def open(self) -> None:
         """Nothing to do."""
 
     def send(self, records: Records) -> None:
         """Print a line for each output."""
-        if self._out.isatty():
+        if self._people:
             lines = _readable(records)
         else:
             lines = [value.decode() for value in self._encoder.encode(records).values]
@@ -47,7 +49,7 @@ class ConsoleSink:
 
     def reject(self, rejects: Sequence[Reject]) -> None:
         """Print a line for each dead letter."""
-        if self._errors.isatty():
+        if self._people_errors:
             lines = [
                 f"{YELLOW}rejected{PLAIN} {_clean(one.topic)}-{one.partition}-{one.offset} "
                 f"{one.cause}: {_clean(one.reason)}"

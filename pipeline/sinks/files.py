@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 import orjson
+import structlog
 
 from pipeline.block import Records, Reject
 from pipeline.encode.dead_letters import MAX_DEAD_LETTER_BYTES, dead_letter_line
 from pipeline.encode.json_rows import JsonRows
 from pipeline.errors import SinkError
+
+log = structlog.get_logger(__name__)
 
 BUFFER_BYTES = 1024 * 1024
 
@@ -105,7 +108,8 @@ class _LineFile:
             try:
                 file.close()
             except OSError as error:
-                raise self._failed(error) from error
+                # What was not flushed was not committed either: its rows are read again.
+                log.warning("outputs not written", file=str(self._path), reason=error.strerror)
 
     def _failed(self, error: OSError) -> SinkError:
         return SinkError(f"{self._path}: outputs can't be written: {error.strerror}")
