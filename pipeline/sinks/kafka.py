@@ -121,7 +121,7 @@ class KafkaSink:
     def open(self) -> None:
         """Find (or make) the topics; waits for a broker that is down."""
         for topic in dict.fromkeys((self._topic, self._events_topic, self._dead_letter_topic)):
-            count = self._count(topic)
+            count = self._count(topic, wait=self._create_like is None)
             if not count and self._create_like is not None:
                 count = self._create(topic, self._create_like)
             if not count:
@@ -161,10 +161,9 @@ class KafkaSink:
             payloads = Payloads(payloads.keys, payloads.values, placed)
         self._client.produce(topic, payloads)
 
-    def _count(self, topic: str) -> int:
-        return self._patience.until_answered(
-            "find the output topics", partial(self._client.partitions, topic)
-        )
+    def _count(self, topic: str, *, wait: bool = True) -> int:
+        ask = self._patience.until_found if wait else self._patience.until_answered
+        return ask("find the output topics", partial(self._client.partitions, topic))
 
     def _create(self, topic: str, like: str) -> int:
         count = self._count(like)

@@ -134,7 +134,7 @@ class KafkaSource:
 
     def open(self, assignee: Assignee) -> None:
         """Find the topic and take partitions; waits for a broker that is down."""
-        partitions = self._patience.until_answered("read the topic", self._client.partitions)
+        partitions = self._patience.until_found("read the topic", self._client.partitions)
         if not partitions:
             raise SourceError(
                 f"{self._brokers}: there is no topic {self.topic!r}; create it, or correct the "

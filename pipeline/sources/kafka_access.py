@@ -19,6 +19,7 @@ PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 ATTEMPT_S = 3.0  # how long one request may take before the broker counts as down
 LONGEST_PAUSE_S = 5.0
+FINDING_S = 1.0  # how long a missing topic is asked for again
 
 
 class UnreachableError(Exception):
@@ -118,3 +119,14 @@ class Patience:
             if self._stop.wait(pause):
                 raise self._error(f"{self._brokers}: told to stop while waiting to {what}")
             pause = min(2 * pause, LONGEST_PAUSE_S)
+
+    def until_found(self, what: str, attempt: Callable[[float], T]) -> T:
+        """The same, and a moment longer while the answer is empty.
+
+        A topic that was just made takes a moment to be known to every broker.
+        """
+        deadline = time.monotonic() + FINDING_S
+        while True:
+            found = self.until_answered(what, attempt)
+            if found or time.monotonic() > deadline or self._stop.wait(FINDING_S / 10):
+                return found
