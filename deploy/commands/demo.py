@@ -47,7 +47,7 @@ def demo(
     ] = None,
     epochs: Annotated[
         int, typer.Option(min=1, help="Epochs of training at most; fewer is quicker and worse.")
-    ] = 25,
+    ] = 60,
     seed: Annotated[int, typer.Option(min=0, help="Of training, copies and faults.")] = 0,
     files: Annotated[
         bool, typer.Option("--files", help="Stream from files, without any broker.")
@@ -88,5 +88,11 @@ def demo(
 
     options = Options(out, broker, streams, rows, rate, epochs, seed, keep, crash, files)
     command = shlex.join(["streamcell", *sys.argv[1:]])
-    if not run_demo(options, Console(), command):
+    console = Console()
+    try:
+        good = run_demo(options, console, command)
+    except KeyboardInterrupt:
+        console.print("\nInterrupted; the pipeline and the broker of the demo have ended too.")
+        raise typer.Exit(130) from None
+    if not good:
         raise typer.Exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -97,5 +98,12 @@ class Child:
 
 
 def streamcell_command(*arguments: str) -> list[str]:
-    """The command line of this very installation."""
-    return [sys.executable, "-m", "deploy", *arguments]
+    """The command line of this very installation, whatever lies in the working directory."""
+    return [sys.executable, "-P", "-m", "deploy", *arguments]
+
+
+def streamcell_environment(**more: str) -> dict[str, str]:
+    """The environment for ``streamcell_command``, with variables of one's own."""
+    root = str(Path(__file__).parents[2])
+    found = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{found}" if found else root, **more}

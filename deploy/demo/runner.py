@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
-from deploy.demo.children import Child, streamcell_command
+from deploy.demo.children import Child, streamcell_command, streamcell_environment
 from pipeline.errors import StreamcellError
 
 READY_S = 60.0
@@ -31,7 +30,7 @@ class Runner:
             "pipeline",
             streamcell_command("run", str(config)),
             log,
-            {**os.environ, "STREAMCELL_TOKEN": self.token},
+            streamcell_environment(STREAMCELL_TOKEN=self.token),
         )
 
     @property
