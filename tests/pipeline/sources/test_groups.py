@@ -98,6 +98,10 @@ def test_a_second_member_takes_over_where_the_first_has_committed(
         assert set(member.source.lag()) == member.desk.held
 
 
+@pytest.mark.kafka  # the mock broker takes its time about a member that leaves
+@pytest.mark.parametrize(
+    "rig", [("apache", "confluent"), ("apache", "kafka-python")], indirect=True, ids="-".join
+)
 def test_a_member_that_leaves_gives_its_partitions_back(
     rig: KafkaRig, join: Callable[[], Reader]
 ) -> None:
