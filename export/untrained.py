@@ -30,10 +30,10 @@ def untrained_anomaly_bundle(
         features=tuple(Feature(name=f"f{at}") for at in range(features)),
         head={
             "threshold": 0.5,
-            "error_mean": 3.0,
-            "error_std": 1.0,
-            "short_mean": 3.0,
-            "short_std": 0.3,
+            "error_level": 6.0,
+            "error_slope": 1.0,
+            "short_level": 3.5,
+            "short_slope": 0.3,
         },
     )
     return write_bundle(model, description, rows, path)

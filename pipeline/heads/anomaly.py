@@ -1,12 +1,15 @@
 """The anomaly head: from a step's error to a score, and from scores to alarms.
 
-The score follows Lavin & Ahmad, "Evaluating Real-time Anomaly Detection Algorithms - the Numenta
-Anomaly Benchmark" (2015): how unlikely is the short-run mean of the error under its own long-run
-distribution, on a log scale.
+As in Lavin & Ahmad, "Evaluating Real-time Anomaly Detection Algorithms - the Numenta Anomaly
+Benchmark" (2015), the score says how unlikely the error is under its own long-run distribution, on
+a log scale. They take a Gaussian for it. Here it has an exponential tail above a high
+quantile, both of which follow the stream, as in Siffer et al., "Anomaly Detection in Streams with
+Extreme Value Theory" (2017): the model's error is a surprise, in nats, and these have such tails.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -21,30 +24,37 @@ from pipeline.manifest import Manifest
 Float64 = npt.NDArray[np.float64]
 
 NO_ALARM = np.iinfo(np.int64).min  # ``start`` of a stream without an open alarm
-HALF_SCORE = 10.0  # the tail of 1e-10 scores one half
-CLIP = 4.0  # one row moves the long-run statistics by this many standard deviations at most
-LEAST_STD = 0.1  # of error_std: a quiet stretch must not make every ripple an alarm
+TAIL = 0.05  # the share of rows above the level
+HALF_SCORE = 4.0  # a row as unlikely as one in 10,000 scores one half
+MOST_EXCESS = 4.0  # slopes: what one row moves the slope by is bounded
+LEAST_SLOPE = 0.1  # of the calibrated one: a quiet stretch must not make every ripple an alarm
+MOST_STEP = 0.2  # of the way to a new slope, however few rows a stream has seen
+TINY = 1e-30  # in place of a level of 0
+FAR = HALF_SCORE  # rows of this magnitude are taken for anomalies,
+FAR_WEIGHT = 0.1  # and count this much for what is normal
 
 
 class AnomalyParams(BaseModel):
     """The manifest's ``head``: windows in rows, ``threshold`` in units of the score.
 
-    ``error_mean`` and ``error_std`` are the error's statistics on the calibration rows,
-    ``short_mean`` and ``short_std`` those of its short-run mean: a stream's prior until it has its
-    own. The first ``warmup_rows`` rows score 0. An alarm ends after ``quiet_rows`` rows in a row
-    below the threshold.
+    ``error_level`` is what 5 % of the errors of the calibration rows exceed, ``error_slope`` by how
+    much they do so on average; ``short_level`` and ``short_slope`` are the same of the error's
+    short-run mean. Together they count as ``prior_rows`` rows in each stream's own statistics,
+    whose memory is ``long_rows``. The first ``warmup_rows`` rows score 0. An alarm ends after
+    ``quiet_rows`` rows in a row below the threshold.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     threshold: float = Field(gt=0, lt=1)
-    error_mean: float = Field(ge=0)
-    error_std: float = Field(gt=0)
-    short_mean: float = Field(ge=0)
-    short_std: float = Field(gt=0)
+    error_level: float = Field(ge=0)
+    error_slope: float = Field(gt=0)
+    short_level: float = Field(ge=0)
+    short_slope: float = Field(gt=0)
+    prior_rows: int = Field(default=500, ge=1)
     warmup_rows: int = Field(default=32, ge=1)
     short_rows: int = Field(default=10, ge=2)
-    long_rows: int = Field(default=2000, ge=2)
+    long_rows: int = Field(default=20_000, ge=2)
     quiet_rows: int = Field(default=16, ge=1)
 
     @model_validator(mode="after")
@@ -97,11 +107,11 @@ class AnomalyHead:
         [
             ("rows", "i8"),
             ("short", "f8"),  # short-run mean of the error
-            # Long-run means and variances, of the error and of its short-run mean.
-            ("error_mean", "f8"),
-            ("error_variance", "f8"),
-            ("short_mean", "f8"),
-            ("short_variance", "f8"),
+            # The long-run tails of the error and of its short-run mean.
+            ("error_level", "f8"),
+            ("error_slope", "f8"),
+            ("short_level", "f8"),
+            ("short_slope", "f8"),
             ("start", "i8"),  # of the open alarm, or NO_ALARM
             ("last", "i8"),  # its last row at or above the threshold
             ("peak", "f4"),
@@ -119,10 +129,8 @@ class AnomalyHead:
         self._contribution = manifest.output_slice("contribution")
         self._forecast = manifest.output_slice("forecast")
         self.initial: npt.NDArray[Any] = np.zeros((), self.dtype)
-        self.initial["error_mean"] = params.error_mean
-        self.initial["error_variance"] = params.error_std**2
-        self.initial["short_mean"] = params.short_mean
-        self.initial["short_variance"] = params.short_std**2
+        for name in ("error_level", "error_slope", "short_level", "short_slope"):
+            self.initial[name] = getattr(params, name)
         self.initial["start"] = NO_ALARM
 
     def step(self, batch: Batch, y: Float32, state: State) -> tuple[list[Records], State]:
@@ -163,12 +171,12 @@ class AnomalyHead:
         params = self.params
         rows = state["rows"] + 1
         short = state["short"] + (error - state["short"]) / np.minimum(rows, params.short_rows)
-        share = 1.0 / np.minimum(rows + params.warmup_rows, params.long_rows)
-        z = np.maximum(
-            _judge(error, state, "error", params.error_std, share),
-            _judge(short, state, "short", params.short_std, share),
+        share = 1.0 / np.minimum(rows + params.prior_rows, params.long_rows)
+        tail = np.maximum(
+            _judge(error, state, "error", LEAST_SLOPE * params.error_slope, share),
+            _judge(short, state, "short", LEAST_SLOPE * params.short_slope, share),
         )
-        score = np.where(rows > params.warmup_rows, score_of(tail_magnitude(z)), 0.0)
+        score = np.where(rows > params.warmup_rows, score_of(tail), 0.0)
         state["rows"], state["short"] = rows, short
         return score.astype(np.float32)
 
@@ -211,18 +219,31 @@ class AnomalyHead:
         )
 
 
-def _judge(value: Float64, state: State, of: str, prior_std: float, share: Float64) -> Float64:
-    """``value`` as a standard score under its long-run statistics, which it then joins in place."""
-    mean, variance = state[f"{of}_mean"], state[f"{of}_variance"]
-    std = np.maximum(np.sqrt(variance), LEAST_STD * prior_std)
-    off = value - mean
-    # Anomalies join the statistics too, or a stream that changed for good would alarm for good;
-    # but each counts only up to CLIP.
-    move = np.clip(off, -CLIP * std, CLIP * std)
-    state[f"{of}_mean"] = mean + share * move
-    state[f"{of}_variance"] = (1.0 - share) * (variance + share * move * move)
-    standard: Float64 = off / std
-    return standard
+def _judge(value: Float64, state: State, of: str, least: float, share: Float64) -> Float64:
+    """How unlikely ``value`` is under its long-run tail, which it then joins in place."""
+    level, slope = state[f"{of}_level"].copy(), state[f"{of}_slope"].copy()
+    tail = tail_magnitude(value, level, slope)
+    # Anomalies join too, or a stream that changed for good would alarm for good; but slowly.
+    share = np.where(tail > FAR, FAR_WEIGHT * share, share)
+    above = value > level
+    # Robbins & Monro's quantile: where the tail is exponential its density is TAIL / slope.
+    moved = level + share * slope / TAIL * (above - TAIL)
+    excess = np.minimum(value - level, MOST_EXCESS * slope)
+    steeper = slope + np.minimum(share / TAIL, MOST_STEP) * (excess - slope)
+    state[f"{of}_level"] = np.maximum(moved, 0.0)
+    state[f"{of}_slope"] = np.where(above, np.maximum(steeper, least), slope)
+    return tail
+
+
+def tail_magnitude(value: Float64, level: Float64, slope: Float64) -> Float64:
+    """-log10 of the chance of a value as large as this: exponential above ``level``.
+
+    ``level`` itself is exceeded by the share ``TAIL`` of values. Below it the magnitude falls
+    evenly to 0 at 0: there is nothing to tell apart.
+    """
+    below = -math.log10(TAIL) * np.minimum(value / np.maximum(level, TINY), 1.0)
+    beyond = np.maximum(value - level, 0.0) / (slope * math.log(10.0))
+    return np.asarray(below + beyond)
 
 
 def score_of(tail: Float64) -> Float64:
@@ -233,33 +254,3 @@ def score_of(tail: Float64) -> Float64:
 def magnitude(score: Float64) -> Float64:
     """The tail's magnitude that has this score: the inverse of ``score_of``."""
     return HALF_SCORE * score / (1.0 - score)
-
-
-def tail_magnitude(z: Float64) -> Float64:
-    """-log10 of the two-sided Gaussian tail beyond ``z``; 0 for z up to 0.
-
-    This is -log10(erfc(z / √2)). The complementary error function is the Chebyshev fit ``erfcc``
-    of Press et al., Numerical Recipes, whose relative error is below 1.2e-7 everywhere; as it is
-    an exponential, its logarithm needs no tail that underflows.
-    """
-    at = np.maximum(z, 0.0) / np.sqrt(2.0)
-    t = 1.0 / (1.0 + 0.5 * at)
-    series = np.full_like(t, _ERFC[0])
-    for coefficient in _ERFC[1:]:
-        series = series * t + coefficient
-    magnitude: Float64 = (at * at - series - np.log(t)) / np.log(10.0)
-    return np.maximum(magnitude, 0.0)
-
-
-_ERFC = (
-    0.17087277,
-    -0.82215223,
-    1.48851587,
-    -1.13520398,
-    0.27886807,
-    -0.18628806,
-    0.09678418,
-    0.37409196,
-    1.00002368,
-    -1.26551223,
-)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.block import Float32
-from pipeline.heads.anomaly import AnomalyParams, magnitude, score_of
+from pipeline.heads.anomaly import TAIL, AnomalyParams, magnitude, score_of
 from trainer.anomaly.config import AnomalyConfig
 from trainer.anomaly.judge import head_of, judge
 
@@ -18,7 +18,7 @@ Float64 = npt.NDArray[np.float64]
 
 PEAKS_ABOVE = 0.95  # the quantile above which peaks are counted
 LEAST_MAGNITUDE = 3.0  # no threshold below a tail of 1e-3, however quiet the rows were
-LEAST_STD = 1e-3  # of the error: rows that are forecast to perfection have none
+LEAST_SLOPE = 0.05  # nats: rows that are forecast to perfection have no tail
 UNSET = 0.5  # a threshold to run the head with before it has one
 
 
@@ -43,7 +43,7 @@ def tail_threshold(
     Peaks over threshold, as Siffer et al., "Anomaly Detection in Streams with Extreme Value
     Theory" (2017), with an exponential tail: stretches of high scores, at least ``quiet_rows``
     apart, count once, by their peak. So the rate can be one that the rows are too few to show.
-    ``scores`` should be about linear in standard deviations.
+    ``scores`` should have tails that fall about exponentially, as magnitudes have.
     """
     every = np.concatenate(list(scores))
     level = float(np.quantile(every, PEAKS_ABOVE))
@@ -72,25 +72,33 @@ def calibrated(
 ) -> tuple[AnomalyParams, Threshold]:
     """The head's parameters for ``y``, the model's outputs [T, K] on each calibration part."""
     errors = [one[:, 0].astype(np.float64) for one in y]
-    error = np.concatenate(errors)
-    short = np.concatenate([_short_run(one, config.short_rows) for one in errors])
+    error = _tail(np.concatenate(errors))
+    short = _tail(np.concatenate([_short_run(one, config.short_rows) for one in errors]))
     params = AnomalyParams(
         threshold=UNSET,
-        error_mean=float(error.mean()),
-        error_std=max(float(error.std()), LEAST_STD),
-        short_mean=float(short.mean()),
-        short_std=max(float(short.std()), LEAST_STD),
+        error_level=error[0],
+        error_slope=error[1],
+        short_level=short[0],
+        short_slope=short[1],
+        prior_rows=sum(map(len, errors)),
         warmup_rows=config.warmup_rows,
         short_rows=config.short_rows,
         long_rows=config.long_rows,
         quiet_rows=config.quiet_rows,
     )
     judged = judge(head_of(params, features), y)
-    # The square root of the tail's magnitude grows about as the standard score does.
-    roots = [np.sqrt(magnitude(one.score.astype(np.float64))) for one in judged]
-    found = tail_threshold(roots, config.false_alarms_per_10k_rows, config.quiet_rows)
-    level = max(found.level**2, LEAST_MAGNITUDE)
+    tails = [magnitude(one.score.astype(np.float64)) for one in judged]
+    found = tail_threshold(tails, config.false_alarms_per_10k_rows, config.quiet_rows)
+    level = max(found.level, LEAST_MAGNITUDE)
     return params.model_copy(update={"threshold": float(score_of(np.array(level)))}), found
+
+
+def _tail(error: Float64) -> tuple[float, float]:
+    """The level that a share ``TAIL`` of the errors exceeds, and their mean excess."""
+    level = float(np.quantile(error, 1.0 - TAIL))
+    above = error[error > level]
+    slope = float((above - level).mean()) if len(above) else 0.0
+    return level, max(slope, LEAST_SLOPE)
 
 
 def _short_run(error: Float64, rows: int) -> Float64:

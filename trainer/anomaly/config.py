@@ -29,7 +29,7 @@ class AnomalyConfig(BaseModel):
     false_alarms_per_10k_rows: float = Field(default=1.0, gt=0)
     warmup_rows: int = Field(default=32, ge=1)
     short_rows: int = Field(default=10, ge=2)
-    long_rows: int = Field(default=2000, ge=2)
+    long_rows: int = Field(default=20_000, ge=2)
     quiet_rows: int = Field(default=16, ge=1)
     seed: int = 0
     threads: int = Field(default=1, ge=1)

@@ -12,14 +12,15 @@ from pipeline.manifest import Feature, Manifest, Part
 
 NAMES = ("current", "torque")
 HEAD: dict[str, Any] = {
-    "threshold": 0.5,
-    "error_mean": 1.0,
-    "error_std": 0.5,
-    "short_mean": 1.0,
-    "short_std": 0.2,
+    "threshold": 0.6,
+    "error_level": 1.66,
+    "error_slope": 0.17,
+    "short_level": 1.33,
+    "short_slope": 0.09,
+    "prior_rows": 200,
     "warmup_rows": 8,
     "short_rows": 4,
-    "long_rows": 200,
+    "long_rows": 400,
     "quiet_rows": 3,
 }
 

@@ -92,7 +92,7 @@ def test_it_is_deterministic(tmp_path: Path) -> None:
     for name, weight in first.model.state_dict().items():
         assert torch.equal(weight, again.model.state_dict()[name])
     other = fit([series], config.model_copy(update={"seed": 1}), workdir=tmp_path / "c")
-    assert other.head["error_mean"] != first.head["error_mean"]
+    assert other.head["error_level"] != first.head["error_level"]
     assert fit([machine(400, seed=9)], config, workdir=tmp_path / "d").data_hash != first.data_hash
 
 
