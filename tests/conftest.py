@@ -13,6 +13,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """Warnings are errors, but for what kafka-python does inside of itself."""
     for ignored in (
         "(read|open)_text is deprecated:DeprecationWarning",  # how it reads its own files
-        "unclosed <socket:ResourceWarning",  # connections to a broker that was down
+        "unclosed <(socket|ssl):ResourceWarning",  # connections that a broker did not take
     ):
         config.addinivalue_line("filterwarnings", f"ignore:{ignored}")

@@ -15,7 +15,7 @@ from pipeline.encode.dead_letters import Headers
 from pipeline.errors import FencedError, SinkError
 from pipeline.sinks.kafka import DELIVERY_TIMEOUT_S, MAX_QUEUED, TRANSACTION_TIMEOUT_S
 from pipeline.sources.base import Positions
-from pipeline.sources.confluent import DOWN, REFUSED, code_of, text_of
+from pipeline.sources.confluent_errors import DOWN, code_of, is_refusal, text_of
 from pipeline.sources.kafka_access import Access, UnreachableError
 
 log = structlog.get_logger(__name__)
@@ -83,7 +83,7 @@ class ConfluentProducer:
         except KafkaException as error:
             self._producer.poll(0)  # lets error_cb tell of a login that was refused
             raise self._translated(error, waiting=True) from error
-        if found.error is not None and found.error.code() in REFUSED:
+        if found.error is not None and is_refusal(found.error):
             raise SinkError(f"{self._where}: topic {topic}: {found.error.str()}")
         return len(found.partitions)
 
@@ -208,7 +208,7 @@ class ConfluentProducer:
             self._failed = error
 
     def _on_error(self, error: KafkaError) -> None:
-        if error.code() in REFUSED:
+        if is_refusal(error):
             self._refused = error
         elif time.monotonic() - self._told_down > 5:
             self._told_down = time.monotonic()

@@ -20,7 +20,7 @@ from pipeline.errors import FencedError, SinkError
 from pipeline.sinks.kafka import DELIVERY_TIMEOUT_S, MAX_QUEUED, TRANSACTION_TIMEOUT_S
 from pipeline.sources.base import Positions
 from pipeline.sources.kafka_access import Access, UnreachableError
-from pipeline.sources.kafka_python import connect, passes, text_of
+from pipeline.sources.kafka_python_connect import connect, passes, text_of
 
 log = structlog.get_logger(__name__)
 

@@ -19,6 +19,7 @@ from confluent_kafka import (
 from pipeline.decode.base import Decoder, RawRecords
 from pipeline.errors import GapError, SourceError
 from pipeline.sources.base import Positions
+from pipeline.sources.confluent_errors import DOWN, code_of, is_refusal, text_of
 from pipeline.sources.kafka import (
     MAX_FETCH_BYTES,
     MAX_POLL_ROWS,
@@ -34,30 +35,6 @@ log = structlog.get_logger(__name__)
 
 CHUNK = 500  # records a call to consume; larger ones were slower
 COMMIT_S = 30.0  # how long a commit may meet a group that is being rebalanced
-
-DOWN = {
-    KafkaError._TRANSPORT,
-    KafkaError._ALL_BROKERS_DOWN,
-    KafkaError._TIMED_OUT,
-    KafkaError._RESOLVE,
-    KafkaError._WAIT_COORD,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    KafkaError.NOT_COORDINATOR,
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.REQUEST_TIMED_OUT,
-    KafkaError.NETWORK_EXCEPTION,
-    KafkaError.UNSTABLE_OFFSET_COMMIT,
-}
-REFUSED = {
-    KafkaError._AUTHENTICATION,
-    KafkaError._SSL,
-    KafkaError.SASL_AUTHENTICATION_FAILED,
-    KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError.GROUP_AUTHORIZATION_FAILED,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-}
 
 
 def confluent_source(
@@ -145,7 +122,7 @@ class ConfluentConsumer:
             self._consumer.poll(0)  # lets error_cb tell of a login that was refused
             raise self._translated(error) from error
         topic = found.topics[self._topic]
-        if topic.error is not None and topic.error.code() in REFUSED:
+        if topic.error is not None and is_refusal(topic.error):
             raise SourceError(f"{self._where}: {topic.error.str()}")
         return sorted(topic.partitions)
 
@@ -306,7 +283,7 @@ class ConfluentConsumer:
     # Errors.
 
     def _on_error(self, error: KafkaError) -> None:
-        if error.code() in REFUSED or error.fatal():
+        if is_refusal(error) or error.fatal():
             self._refused = error
         else:
             self._say_down(error)
@@ -324,13 +301,3 @@ class ConfluentConsumer:
         if code_of(error) in DOWN:
             return UnreachableError(text_of(error))
         return SourceError(f"{self._where}: {text_of(error)}")
-
-
-def code_of(error: KafkaException) -> int:
-    """The number of a client error."""
-    return int(error.args[0].code())
-
-
-def text_of(error: KafkaException) -> str:
-    """What a client error says."""
-    return str(error.args[0].str())

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import kafka.errors
@@ -28,6 +26,7 @@ from pipeline.sources.kafka import (
     Rebalance,
 )
 from pipeline.sources.kafka_access import Access, UnreachableError
+from pipeline.sources.kafka_python_connect import connect, passes, text_of
 from pipeline.sources.kafka_python_group import CLOSING_MS, GroupPoller
 
 log = structlog.get_logger(__name__)
@@ -272,57 +271,3 @@ class KafkaPythonConsumer:
         if waiting and passes(error):
             raise UnreachableError(text_of(error)) from error
         raise SourceError(f"{self._where}: {text_of(error)}") from error
-
-
-def connect(make: Callable[..., Any], settings: dict[str, Any], timeout_s: float) -> Any:
-    """``make(**settings)``, a client of kafka-python.
-
-    Raises UnreachableError where no broker accepts a connection (a client that is made then
-    leaves a thread behind), and SaslAuthenticationFailedError where a login is refused.
-    """
-    _probe(settings["bootstrap_servers"], timeout_s)
-    refusals = _Refusals()
-    logger = logging.getLogger("kafka.net.manager")
-    logger.addHandler(refusals)
-    try:
-        return make(**settings)
-    except kafka.errors.KafkaError as error:
-        if refusals.reason is not None:
-            raise kafka.errors.SaslAuthenticationFailedError(refusals.reason) from error
-        raise
-    finally:
-        logger.removeHandler(refusals)
-
-
-def _probe(addresses: Sequence[str], timeout_s: float) -> None:
-    reasons = []
-    for address in addresses:
-        host, _, port = address.rpartition(":")
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout_s).close()
-        except (OSError, ValueError) as error:
-            reasons.append(f"{address}: {error}")
-        else:
-            return
-    raise UnreachableError("; ".join(reasons))
-
-
-class _Refusals(logging.Handler):
-    """Hears of refused logins: a client repeats them and in the end only tells of a timeout."""
-
-    reason: str | None = None
-
-    def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
-        if "AuthenticationFailed" in message or "CERTIFICATE_VERIFY_FAILED" in message:
-            self.reason = message
-
-
-def passes(error: Exception) -> bool:
-    """Whether waiting may mend an error of kafka-python."""
-    return isinstance(error, kafka.errors.RetriableError)
-
-
-def text_of(error: Exception) -> str:
-    """What an error of kafka-python says."""
-    return f"{type(error).__name__}: {error}"

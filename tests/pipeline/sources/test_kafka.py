@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -284,7 +285,7 @@ def test_incomplete_credentials_are_refused(wrong: dict[str, str]) -> None:
 def test_rows_come_over_tls_with_a_login(
     tmp_path_factory: pytest.TempPathFactory, client: KafkaMaker, mechanism: str
 ) -> None:
-    """And a wrong password is told at once instead of waited for."""
+    """And a wrong password, or an unknown authority, is told instead of waited for."""
     broker = secure_broker(tmp_path_factory)
     login = {
         "security_protocol": "SASL_SSL",
@@ -294,8 +295,13 @@ def test_rows_come_over_tls_with_a_login(
     }
     right = Access(broker.address, **login, password="edge-secret")  # noqa: S106
     wrong = Access(broker.address, **login, password="guess")  # noqa: S106
+    untrusted = replace(right, ca_file=None)
     with structlog.testing.capture_logs():
-        for access, told in ((right, "no-such-topic"), (wrong, "uthentication")):
+        for access, told in (
+            (right, "no-such-topic"),
+            (wrong, "(?i)authentication"),
+            (untrusted, "(?i)certificate"),
+        ):
             source = client(access, Float32Rows(2), topic="no-such-topic", group="edge")
             with pytest.raises(SourceError, match=told):
                 source.open(Desk())
