@@ -115,12 +115,8 @@ def _table(table: Mapping[str, Any]) -> str:
         kind = _NUMBER if _numeric(column) else ""
         fixed = any(isinstance(cell, (float, np.floating)) for cell in column)
         heads.append(f"<th{kind}>{escape(name)}</th>")
-        cells.append(
-            [
-                f"<td{kind}>{_text(float(cell) if fixed and isinstance(cell, int) else cell, places)}</td>"
-                for cell in column
-            ]
-        )
+        shown = [float(cell) if fixed and isinstance(cell, int) else cell for cell in column]
+        cells.append([f"<td{kind}>{_text(cell, places)}</td>" for cell in shown])
     lines = [
         f"<tr{_STRONG if number in strong else ''}>{''.join(row)}</tr>"
         for number, row in enumerate(zip(*cells, strict=True))
