@@ -147,8 +147,9 @@ def test_many_slightly_bad_rows_are_seen_by_the_short_run() -> None:
     """Rows that each could be chance: together the short-run mean tells that they aren't."""
     errors = noise(120, 1)
     errors[60:100] = 2.0  # two and a half standard deviations of a row
-    score = np.concatenate([row[0].columns["score"] for row in run(head(), errors)[0]])
-    assert score[60] < 0.5 < score[63:66].min()
+    found, _ = run(head(prior_rows=3000, long_rows=5000), errors)
+    score = np.concatenate([row[0].columns["score"] for row in found])
+    assert score[60] < 0.4 < score[64:70].min()
 
 
 def test_warm_up_rows_score_nothing() -> None:
