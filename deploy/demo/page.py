@@ -22,8 +22,8 @@ def write_page(places: Places, streams: Streams, outcome: Outcome, command: str)
     write_report(
         places.demo_report,
         {
-            "title": "streamcell demo: one machine, and copies of it",
-            "task": "anomaly",
+            "title": "One machine, and copies of it",
+            "task": "demo",
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "command": command,
             "summary": (
@@ -33,11 +33,10 @@ def write_page(places: Places, streams: Streams, outcome: Outcome, command: str)
             ),
             "verdict": {"good": outcome.good, "text": _verdict(outcome)},
             "headline": [
-                {"label": "lost", "value": counts.lost, "note": "rows without a score"},
                 {
-                    "label": "doubled",
-                    "value": counts.doubled + outcome.doubled_alarms,
-                    "note": "outputs that came twice",
+                    "label": "lost, doubled",
+                    "value": f"{counts.lost}, {counts.doubled + outcome.doubled_alarms}",
+                    "note": "counted from the outputs' ids",
                 },
                 {"label": "rows/s", "value": round(outcome.rows_per_s), "note": "end to end"},
                 {"label": "latency p50", "value": _ms(counts.latency_p50_ms), "note": "ms"},

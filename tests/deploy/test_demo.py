@@ -15,6 +15,7 @@ import orjson
 import pytest
 
 from deploy.demo.broker import answers
+from tests.brokers import Broker
 from tests.deploy.test_demo_parts import until
 
 STREAMS, ROWS, BAD = 8, 200, 27
@@ -110,6 +111,18 @@ def test_demo_on_files_keeps_running(tmp_path: Path) -> None:
     assert "Streaming from files" in said(folder)
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz")
+
+
+@pytest.mark.slow
+@pytest.mark.kafka
+def test_demo_on_a_users_kafka(tmp_path: Path, apache: Broker) -> None:
+    """Topics of its own on a broker that was there, a crash, and both stay: broker and topics."""
+    folder = tmp_path / "out"
+    numbers = finish(start(folder, "--broker", apache.address, "--crash"), folder)
+    assert_counts(numbers)
+    assert answers(apache.address)
+    topics = tomllib.loads((folder / "pipeline.toml").read_text())["pipeline"][0]
+    assert topics["source"]["topic"] in said(folder)
 
 
 @pytest.mark.parametrize(
