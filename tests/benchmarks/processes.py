@@ -61,7 +61,7 @@ create_topics = true
 
 [pipeline.engine]
 threads = {self.threads}
-{'' if self.max_rows is None else f'max_rows = {self.max_rows}'}
+{"" if self.max_rows is None else f"max_rows = {self.max_rows}"}
 
 [pipeline.state]
 slots = {self.slots}
