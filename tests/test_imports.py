@@ -29,7 +29,7 @@ PLACES = {
     "onnxruntime": ("pipeline/bundle.py", "pipeline/engines/onnx.py", "export/parity.py"),
     # Each client has a consumer and a producer; the demo judges the pipeline from outside.
     "confluent_kafka": (
-        "pipeline/sources/confluent.py",
+        "pipeline/sources/confluent",
         "pipeline/sinks/confluent.py",
         "deploy/demo/confluent_edges.py",
     ),
