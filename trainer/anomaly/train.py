@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from pipeline.block import Bool, Float32
+from pipeline.errors import DataError
 from pipeline.heads.anomaly import AnomalyParams
 from trainer.anomaly.calibrate import calibrated
 from trainer.anomaly.compare import compare
@@ -120,7 +121,15 @@ def fit(
 
 
 def score(trained: Trained, series: Series) -> Scored:
-    """Judge ``series`` from a fresh stream state, causally, with the runtime's own head."""
+    """Judge ``series`` from a fresh stream state, causally, with the runtime's own head.
+
+    Raises DataError where its features are not those of the training.
+    """
+    if series.features != trained.features:
+        raise DataError(
+            f"{series.name}: its features are {', '.join(series.features)}, the model's are "
+            f"{', '.join(trained.features)}"
+        )
     head = head_of(AnomalyParams.model_validate(trained.head), trained.features)
     y = outputs(trained.model, series.values[None])[0]
     judged = judge(head, [y], [series.times])[0]

@@ -68,6 +68,12 @@ def test_it_never_looks_ahead(trained: Trained) -> None:
         )
 
 
+def test_other_features_are_refused(trained: Trained) -> None:
+    """Rather than judged by another feature's standards."""
+    with pytest.raises(DataError, match="press: its features are current, torque, heat"):
+        score(trained, machine(100, features=3))
+
+
 def test_what_it_says_of_itself(trained: Trained) -> None:
     """Features, interval, samples for the parity gate, head parameters, a report for programs."""
     assert trained.features == ("current", "torque")
