@@ -50,8 +50,9 @@ def tail_threshold(
     peaks = np.concatenate([_peaks(one, level, quiet_rows) for one in scores])
     if len(peaks):
         seen_per_10k = len(peaks) / len(every) * 1e4
-        # The slope is that of all rows above: each the best of its stretch, peaks alone flatten it.
-        slope = float((every[every > level] - level).mean())
+        # Peaks, each the best of its stretch, give a flatter tail than single rows would: that
+        # errs on the quiet side, and alarms are raised by stretches too.
+        slope = float((peaks - level).mean())
         level += slope * math.log(max(seen_per_10k / alarms_per_10k_rows, 1.0))
     alarms = sum(len(_peaks(one, level, quiet_rows)) for one in scores)
     return Threshold(level, len(peaks), alarms)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.heads.anomaly import AnomalyParams
 from trainer.anomaly.calibrate import Threshold
-from trainer.anomaly.compare import Comparison
+from trainer.anomaly.compare import Comparison, Detected
 from trainer.anomaly.config import AnomalyConfig
 from trainer.anomaly.data import Split
 from trainer.anomaly.labelled import OnLabels
@@ -75,7 +75,7 @@ class Results:
         labels_lost = self.labelled and self.labelled.precision <= self.labelled.baseline_precision
         return self.comparison.beaten and not labels_lost
 
-    def _means(self) -> tuple[Any, Any]:
+    def _means(self) -> tuple[Detected, Detected]:
         found = self.comparison
         return found.mean(found.model), found.mean(found.baseline)
 
@@ -194,6 +194,14 @@ class Results:
             "The threshold comes from an exponential fit to the peaks of the calibration rows' "
             f"scores ({_count(self.threshold.peaks, 'peak')}); labels play no part in it.",
         ]
+        model, baseline = self._means()
+        if model.precision <= baseline.precision:
+            notes.append(
+                "Row by row and without a threshold the LSTM does NOT rank the faults' rows better "
+                f"than the windowed Gaussian (average precision {model.precision:.3f} against "
+                f"{baseline.precision:.3f}): it tells where a fault begins and ends, and takes a "
+                "lasting one for the new normal in between."
+            )
         if self.learnt.validation >= self.learnt.persistence:
             notes.append(
                 "The LSTM does NOT forecast better than persistence (the next row is like this "

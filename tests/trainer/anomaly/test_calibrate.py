@@ -23,11 +23,11 @@ def outputs(rows: int, seed: int, tail: float = 1.0) -> Float32:
 
 @pytest.mark.parametrize("rate", [1.0, 10.0])
 def test_tail_is_extrapolated(rate: float) -> None:
-    """From 4,000 exponential rows to a level that 400,000 others cross about as often as asked."""
+    """From 4,000 exponential rows to a level that 400,000 others cross as asked, or less often."""
     rng = np.random.default_rng(0)
     found = tail_threshold([rng.exponential(size=4000)], rate, quiet_rows=5)
     crossed = (rng.exponential(size=400_000) > found.level).mean() * 1e4
-    assert rate / 3 < crossed < rate * 3
+    assert rate / 8 < crossed < rate * 2
     assert found.peaks > 100
 
 
@@ -51,7 +51,7 @@ def test_design_rate_holds_through_the_head(tail: float) -> None:
     params, _ = calibrated([outputs(4000, 0, tail)], ("a",), config)
     fresh = judge(head_of(params, ("a",)), [outputs(3000, seed, tail) for seed in range(1, 9)])
     per_10k = sum(len(one.alarms) for one in fresh) / 24_000 * 1e4
-    assert 0.5 < per_10k < 25.0
+    assert 0.5 < per_10k < 15.0
 
 
 def test_threshold_follows_the_rate() -> None:
