@@ -193,7 +193,7 @@ class Loop:
             self._dead_letters.add_rows(rows.rows(~finite), "not_finite", reason)
             rows, y, state = rows.rows(finite), y[finite], state[finite]
         with metrics.stage("head"):
-            outputs, head = self._head.step(rows, y, pool.head[rows.slot])
+            outputs, head = self._head.step(rows, y, pool.head.take(rows.slot))
         with metrics.stage("scatter"):
             pool.scatter(rows.slot, state, head, rows.offset, rows.time, self._scheduler.round)
         return outputs

@@ -41,6 +41,8 @@ def main() -> None:
     parser.add_argument("--no-write", action="store_true", help="print only")
     options = parser.parse_args()
     console = Console()
+    if not console.is_terminal:
+        console.width = 140  # a log wraps no tables
     described = machine.describe()
     for name, value in described.items():
         console.print(f"{name:>10}  {value}", highlight=False)

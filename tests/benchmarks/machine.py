@@ -23,6 +23,7 @@ def describe() -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         "packages": packages,
         "commit": commit(),
+        "load": f"{os.getloadavg()[0]:.1f} processes in the minute before",
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
 

@@ -172,21 +172,24 @@ def _stage_seconds(metrics: dict[str, float], rows: int) -> dict[str, float]:
 
 
 def _figures(runs: dict[str, list[Run]], engine: float | None) -> dict[str, Any]:
-    """Medians and their ratios."""
-    found: dict[str, Any] = {
-        name: statistics.median(run.rows_per_s for run in some) for name, some in runs.items()
-    }
-    script = max(found[f"script_{threads}"] for threads in THREADS)
-    found["script"] = script
-    for guarantee in GUARANTEES:
-        some = runs[guarantee]
-        found[f"{guarantee}_cpu_us_per_row"] = 1e6 * statistics.median(
-            run.cpu_s_per_row for run in some
+    """Medians, and the medians of the rounds' ratios: a round's runs met the same neighbours."""
+    found: dict[str, Any] = {}
+    for name, some in runs.items():
+        found[name] = statistics.median(run.rows_per_s for run in some)
+        found[f"{name}_cpu_us_per_row"] = 1e6 * statistics.median(run.cpu_s_per_row for run in some)
+        found[f"{name}_all"] = [round(run.rows_per_s) for run in some]
+    best = max((f"script_{threads}" for threads in THREADS), key=lambda name: float(found[name]))
+    found["script"] = best
+    for name in GUARANTEES:
+        pairs = list(zip(runs[name], runs[best], strict=True))
+        found[f"{name}_by_script"] = statistics.median(
+            run.rows_per_s / script.rows_per_s for run, script in pairs
         )
-        found[f"{guarantee}_by_script"] = found[guarantee] / script
+        found[f"{name}_cpu_by_script"] = statistics.median(
+            script.cpu_s_per_row / run.cpu_s_per_row for run, script in pairs
+        )
         if engine is not None:
-            found[f"{guarantee}_by_engine"] = found[guarantee] / engine
-    found["all"] = {name: [round(run.rows_per_s) for run in some] for name, some in runs.items()}
+            found[f"{name}_by_engine"] = found[name] / engine
     return found
 
 
@@ -198,31 +201,37 @@ def _table(broker: Broker, figures: dict[Payload, dict[str, Any]]) -> Table:
             "guarantee",
             "rows/s",
             "script rows/s",
-            "/ script",
-            "/ bare engine",
+            "rows/s ratio",
             "CPU µs/row",
+            "script CPU µs/row",
+            "CPU ratio",
+            "of bare engine",
         ),
     )
     for payload, found in figures.items():
-        for guarantee in GUARANTEES:
-            share = found.get(f"{guarantee}_by_engine")
+        script = found["script"]
+        for name in GUARANTEES:
+            share = found.get(f"{name}_by_engine")
             table.rows.append(
                 (
                     payload,
-                    guarantee,
-                    rate(found[guarantee]),
-                    rate(found["script"]),
-                    times(found[f"{guarantee}_by_script"]),
+                    name,
+                    rate(found[name]),
+                    rate(found[script]),
+                    times(found[f"{name}_by_script"]),
+                    f"{found[f'{name}_cpu_us_per_row']:.1f}",
+                    f"{found[f'{script}_cpu_us_per_row']:.1f}",
+                    times(found[f"{name}_cpu_by_script"]),
                     "" if share is None else percent(share),
-                    f"{found[f'{guarantee}_cpu_us_per_row']:.2f}",
                 )
             )
-        table.notes.append(
-            f"{payload}: {STREAMS[payload]:,} streams; the script with one thread "
-            f"{rate(found['script_1'])} rows/s, with ONNX Runtime's default "
-            f"{rate(found['script_0'])}; the faster one counts. Single runs: "
-            + "; ".join(f"{name} {some}" for name, some in found["all"].items())
-        )
+        names = (*GUARANTEES, *(f"script_{threads}" for threads in THREADS))
+        single = "; ".join(f"{name} {found[f'{name}_all']}" for name in names)
+        table.notes.append(f"{payload}, {STREAMS[payload]:,} streams, single runs: {single}.")
+    table.notes.append(
+        "Ratios are medians over rounds. script_1: one thread; script_0: ONNX Runtime's default; "
+        "the faster one counts. CPU: of the process, all its threads, without the broker."
+    )
     return table
 
 
