@@ -111,8 +111,8 @@ class Loop:
                 parts.callback(part.close)
             self._vitals.wait("start", "the sink and the source are not open yet")
             self._sink.open()
+            self._vitals.wait("start", "no partitions are assigned yet")
             self._source.open(self)
-            self._vitals.done("start")
             while not stop.is_set():
                 self._vitals.beat()
                 self._fill()
@@ -132,6 +132,7 @@ class Loop:
         self._metrics.rebalanced()
         starts = self._partitions.take(ranges)
         self._vitals.wait("recovery", "just assigned")
+        self._vitals.done("start")
         return starts
 
     def revoked(self, partitions: Sequence[int]) -> None:

@@ -27,7 +27,10 @@ class Assignee(Protocol):
     """Who is told of partitions coming and going; called from within ``open`` and ``poll``."""
 
     def assigned(self, ranges: Mapping[int, LogRange]) -> Positions:
-        """New partitions: returns where to start reading each (the recovery's choice)."""
+        """New partitions: returns where to start reading each (the recovery's choice).
+
+        Also called once where a group has none for this member.
+        """
         ...
 
     def revoked(self, partitions: Sequence[int]) -> None:

@@ -128,6 +128,7 @@ class KafkaSource:
         self._max_poll_rows = max_poll_rows
         self._patience = Patience(brokers, SourceError, stop)
         self._assignee: Assignee | None = None
+        self._joined = False  # the first assignment has come, be it empty
         self._next: dict[int, int] = {}
         self._ended: set[int] = set()
         self._rows_per_record: float | None = None
@@ -148,9 +149,10 @@ class KafkaSource:
 
     def assigned(self, partitions: Sequence[int]) -> Positions:
         """Called by the client: ask the assignee where to read new partitions from."""
-        if not partitions:  # a round of a rebalance that changes nothing here
+        if not partitions and self._joined:  # a round of a rebalance that changes nothing here
             return {}
-        starts = self._told().assigned(self._ranges(partitions))
+        self._joined = True
+        starts = self._told().assigned(self._ranges(partitions) if partitions else {})
         self._next |= {partition: starts[partition] for partition in partitions}
         return {partition: starts[partition] for partition in partitions}
 

@@ -40,6 +40,7 @@ class GroupPoller:
         self._jobs: queue.SimpleQueue[tuple[int, int] | None] = queue.SimpleQueue()
         self._mail: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._polling = False
+        self._told = False  # of a first assignment
         self._failure: BaseException | None = None
         self.closing = False
         consumer.subscribe([topic], listener=_Listener(self))
@@ -57,6 +58,10 @@ class GroupPoller:
                 self._answer(mail)
                 continue
             self._polling = False
+            if not self._told and self._failure is None and not self._joining():
+                # The library says nothing to a member that gets no partitions.
+                self._told = True
+                self._on_rebalance("assigned", [])
             if self._failure is not None:
                 failure, self._failure = self._failure, None
                 raise failure
@@ -90,6 +95,7 @@ class GroupPoller:
     def _answer(self, question: _Question) -> None:
         try:
             if self._failure is None:
+                self._told = True
                 self._on_rebalance(question.call, question.partitions)
         except BaseException as failure:  # raised in poll, once the loop is free
             self._failure = failure

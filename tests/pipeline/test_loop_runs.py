@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.block import Float32
+from pipeline.block import Float32, Polled
 from pipeline.errors import EngineError, GapError, SinkError, SourceError, StoreError
 from pipeline.partitions import Partitions
 from pipeline.sinks.memory import Failing
@@ -190,3 +190,24 @@ def test_only_the_wanted_outputs_are_sent_and_the_states_go_on(path: Path) -> No
     log.append(0, b"a", row(8, 0))
     rig.run()
     assert totals(rig) == [(b"a", 4, 12.0, 2)]
+
+
+def test_not_ready_before_the_group_has_spoken(path: Path) -> None:
+    """A member that waits for its first assignment is not ready; one that got nothing is."""
+    rig = Rig(MemoryLog(), path)
+    loop = rig.loop()
+    seen: list[tuple[str, ...]] = []
+    take, poll = loop._source.open, loop._source.poll
+
+    def polled(timeout_s: float) -> Polled:
+        seen.append(rig.vitals().waiting)
+        if len(seen) == 2:
+            take(loop)
+        return poll(timeout_s) if len(seen) > 1 else Polled([], [])
+
+    loop._source.open = lambda assignee: None  # type: ignore[method-assign]  # joins later
+    loop._source.poll = polled  # type: ignore[method-assign]
+    loop._source.finished = lambda: len(seen) > 3  # type: ignore[method-assign]
+    loop.run(threading.Event())
+    assert seen[:2] == [("start: no partitions are assigned yet",)] * 2
+    assert rig.vitals().waiting == ()

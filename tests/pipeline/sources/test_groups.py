@@ -103,6 +103,21 @@ def test_a_member_that_leaves_gives_its_partitions_back(
 
 
 @pytest.mark.parametrize("client", CLIENTS)
+def test_a_member_without_partitions_is_told_so(apache: Broker, client: str) -> None:
+    """One of two members on a single partition has nothing to do, and is ready for it."""
+    rig = kafka_rig(apache, CLIENTS[client], partitions=1)
+    first, second = Reader(rig.source(), Desk()), Reader(rig.source(), Desk())
+    try:
+        first.to_end(1)
+        poll_both(first, second, lambda: bool(second.desk.calls))
+        idle = next(one for one in (first, second) if not one.desk.held)
+        assert idle.desk.calls[-1] in [("assigned", []), ("revoked", [0])]
+    finally:
+        for reader in (first, second):
+            reader.source.close()
+
+
+@pytest.mark.parametrize("client", CLIENTS)
 def test_a_member_that_was_thrown_out_loses_its_partitions(apache: Broker, client: str) -> None:
     """It is told so, and may not commit what somebody else now reads."""
     rig = kafka_rig(apache, CLIENTS[client], partitions=PARTITIONS)
