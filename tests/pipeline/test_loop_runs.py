@@ -205,7 +205,7 @@ def test_not_ready_before_the_group_has_spoken(path: Path) -> None:
             take(loop)
         return poll(timeout_s) if len(seen) > 1 else Polled([], [])
 
-    loop._source.open = lambda assignee: None  # type: ignore[method-assign]  # joins later
+    loop._source.open = lambda _: None  # type: ignore[method-assign]  # joins later
     loop._source.poll = polled  # type: ignore[method-assign]
     loop._source.finished = lambda: len(seen) > 3  # type: ignore[method-assign]
     loop.run(threading.Event())
