@@ -19,6 +19,7 @@ from export.graph import step_graph
 from export.parity import check_parity
 from pipeline.block import Float32
 from pipeline.bundle import read_bundle
+from pipeline.clock import ClockColumn
 from pipeline.errors import BundleError
 from pipeline.manifest import METADATA_KEY, Feature, Manifest, state_fingerprint
 from trainer.step_module import StepModule
@@ -34,6 +35,7 @@ class Description:
     task: str
     features: tuple[Feature, ...]
     sample_interval_s: float | None = None
+    clock: tuple[ClockColumn, ...] = ()
     head: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -60,6 +62,7 @@ def write_bundle(
         name=description.name,
         task=description.task,
         features=description.features,
+        clock=description.clock,
         sample_interval_s=description.sample_interval_s,
         state=module.state_parts,
         outputs=module.output_parts,

@@ -128,6 +128,7 @@ def _options(config: PipelineConfig, manifest: Manifest) -> Options:
     late = source.late or ("reject" if own_times else "accept")
     return Options(
         features=tuple(feature.name for feature in manifest.features),
+        clock=manifest.clock,
         max_rows=config.engine.max_rows,
         commit_every_s=config.commit_every_ms / 1000,
         ordered=late == "reject",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.config import PipelineConfig
@@ -42,6 +43,7 @@ def make_source(
         return FileSource(
             directory / source.path,
             names,
+            missing=manifest.missing,
             positions_path=state_path(config, directory).with_suffix(".positions.json"),
             time_field=source.time_field,
             stream_field=source.stream_field,
@@ -51,7 +53,7 @@ def make_source(
         )
     return KafkaSource(
         _consumer(config, source, directory),
-        _decoder(source, names),
+        _decoder(source, names, manifest.missing),
         topic=source.topic,
         brokers=source.brokers,
         assign=source.assign,
@@ -108,19 +110,20 @@ def state_path(config: PipelineConfig, directory: Path) -> Path:
     return directory / (config.state.path or f"state/{config.name}.sqlite")
 
 
-def _decoder(source: KafkaSourceConfig, names: list[str]) -> Decoder:
+def _decoder(source: KafkaSourceConfig, names: list[str], missing: Sequence[int]) -> Decoder:
     limit = source.max_record_bytes
     if source.payload == "json":
         return JsonRows(
             names,
+            missing=missing,
             time_field=source.time_field,
             stream_field=source.stream_field,
             extra_fields=source.extra_fields,
             max_record_bytes=limit,
         )
     if source.payload == "float32":
-        return Float32Rows(len(names), max_record_bytes=limit)
-    return Blocks(len(names), features=tuple(names), max_record_bytes=limit)
+        return Float32Rows(len(names), missing=missing, max_record_bytes=limit)
+    return Blocks(len(names), features=tuple(names), missing=missing, max_record_bytes=limit)
 
 
 def _consumer(config: PipelineConfig, source: KafkaSourceConfig, directory: Path) -> ConsumerClient:

@@ -81,7 +81,7 @@ def _check_graph(path: Path, manifest: Manifest, inputs: list[Any], outputs: lis
         if have != names:
             raise BundleError(f"{path}: the graph's {side} are {have}, a bundle's are {names}")
     widths = {
-        "x": len(manifest.features),
+        "x": manifest.input_width,
         "state": manifest.state_width,
         "y": manifest.output_width,
         "state_next": manifest.state_width,

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.block import Batch, Records, Reject
+from pipeline.clock import ClockColumn, clock_columns
 from pipeline.commit import Committer, Every
 from pipeline.dead_letters import DeadLetters
 from pipeline.engines.base import Engine
@@ -48,7 +49,8 @@ class Options:
     ``max_rows`` bounds a batch. ``ordered``: a row whose time is not after its stream's last goes
     to the dead letters. ``idle_ttl_us``: a longer gap in a stream's times ends it, and the row
     starts it anew; 0 is never. ``kinds``: the outputs that are sent, None is all; ``omit``: their
-    columns that are not. ``features`` name the values in dead letters.
+    columns that are not. ``features`` name the values in dead letters; ``clock`` are the columns
+    that follow them in the engine's x.
     """
 
     features: tuple[str, ...]
@@ -58,6 +60,7 @@ class Options:
     idle_ttl_us: int = 0
     kinds: frozenset[str] | None = None
     omit: frozenset[str] = frozenset()
+    clock: tuple[ClockColumn, ...] = ()
 
 
 class Loop:
@@ -183,10 +186,14 @@ class Loop:
     def _apply(self, rows: Batch) -> list[Records]:
         """Step the engine and the head; a row with a non-finite result leaves no trace in them."""
         pool, metrics = self._pool, self._metrics
+        x, clock = rows.values, self._options.clock
         with metrics.stage("gather"):
             state = pool.gather(rows.slot)
+            if clock:
+                columns = clock_columns(clock, rows.time, pool.time[rows.slot])
+                x = np.concatenate([x, columns], axis=1)
         with metrics.stage("step"):
-            y, state = self._engine.step(rows.values, state)
+            y, state = self._engine.step(x, state)
         metrics.stepped(len(rows))
         finite = finite_rows(y, state)
         if finite is not None:

@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.block import Float32
+from pipeline.clock import ClockColumn
 from pipeline.errors import BundleError
 
 FORMAT = 1
@@ -22,10 +23,14 @@ class _Frozen(BaseModel):
 
 
 class Feature(_Frozen):
-    """One input column: its name in the rows and its unit for people."""
+    """One input column: its name in the rows and its unit for people.
+
+    Where ``missing`` is set rows may lack the value: the graph is given NaN and copes with it.
+    """
 
     name: str = Field(min_length=1)
     unit: str = ""
+    missing: bool = False
 
 
 class Part(_Frozen):
@@ -53,6 +58,7 @@ class Manifest(_Frozen):
     """Everything a runtime must know to serve the graph ``x, state → y, state_next``.
 
     ``state`` and ``outputs`` describe the packed rows of state (width D) and y (width K) in order.
+    ``clock`` names the columns that the runtime appends to a row's features (``pipeline.clock``).
     ``head`` holds the parameters of the task's head, which validates them itself. ``fingerprint``
     tells which states this graph can go on from: equal fingerprints, exchangeable states.
     """
@@ -61,6 +67,7 @@ class Manifest(_Frozen):
     name: str = Field(min_length=1)
     task: str
     features: tuple[Feature, ...] = Field(min_length=1)
+    clock: tuple[ClockColumn, ...] = ()
     sample_interval_s: float | None = Field(default=None, gt=0)
     state: tuple[Part, ...] = Field(min_length=1)
     outputs: tuple[Part, ...] = Field(min_length=1)
@@ -71,6 +78,16 @@ class Manifest(_Frozen):
     metrics: dict[str, float] = {}
     parity: dict[str, float] = {}
     versions: dict[str, str] = {}
+
+    @property
+    def input_width(self) -> int:
+        """The floats in one row of x: the features, then the clock's columns."""
+        return len(self.features) + len(self.clock)
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """Where among the features are those that a row may lack."""
+        return tuple(at for at, feature in enumerate(self.features) if feature.missing)
 
     @property
     def state_width(self) -> int:
@@ -126,6 +143,8 @@ def parse_manifest(text: str, where: str) -> Manifest:
         raise BundleError(f"{where}: the manifest is not valid: {problems}") from error
     if len({feature.name for feature in manifest.features}) != len(manifest.features):
         raise BundleError(f"{where}: two input features have the same name")
+    if len(set(manifest.clock)) != len(manifest.clock):
+        raise BundleError(f"{where}: the clock has a column twice: {', '.join(manifest.clock)}")
     for field in ("state", "outputs"):
         names = [part.name for part in getattr(manifest, field)]
         if len(set(names)) != len(names):

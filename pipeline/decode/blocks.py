@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -12,7 +13,7 @@ import numpy as np
 from pipeline.block import Block, Bool, KeyTable, Polled, Reject
 from pipeline.decode.base import MAX_RECORD_BYTES, RawRecords
 from pipeline.decode.block_format import BlockFormatError, RawBlock, decode_block, key_list
-from pipeline.decode.screen import in_order, key_problem, make_block, screen
+from pipeline.decode.screen import in_order, key_problem, make_block, screen, usable
 from pipeline.decode.times import FIRST_US, LAST_US
 
 CACHED_TABLES = 64
@@ -33,7 +34,8 @@ class Blocks:
     Equal key tables come out as one ``KeyTable`` object. A record that is no block is rejected as
     a whole; a row that is not finite, out of time, or of an unusable key is rejected alone.
     A record's key means nothing unless it is a tombstone, which ends the stream of that key.
-    ``features``, if given, are compared with the names in the blocks that carry some.
+    ``features``, if given, are compared with the names in the blocks that carry some; those at
+    ``missing`` may be NaN.
     """
 
     def __init__(
@@ -41,11 +43,13 @@ class Blocks:
         shape: int | tuple[int, ...],
         *,
         features: tuple[str, ...] | None = None,
+        missing: Sequence[int] = (),
         max_record_bytes: int = MAX_RECORD_BYTES,
     ) -> None:
         self.shape = (shape,) if isinstance(shape, int) else shape
         self.max_record_bytes = max_record_bytes
         self._features = features
+        self._missing = list(missing)
         self._tables: OrderedDict[tuple[int, bytes], _Known] = OrderedDict()
         self._cached_bytes = 0
         self._good_meta = b""
@@ -129,7 +133,7 @@ class Blocks:
             end,
         )
         causes: list[tuple[str, str, Bool]] = []
-        finite: Bool = np.asarray(np.isfinite(raw.values).all(axis=1))
+        finite = usable(raw.values, self._missing)
         if not bool(finite.all()):
             causes.append(("not_finite", "the row holds NaN or infinity", ~finite))
         if rows and raw.times is not None:

@@ -12,7 +12,14 @@ import numpy.typing as npt
 from pipeline.block import Int64, Polled, Reject
 from pipeline.decode.base import MAX_RECORD_BYTES, RawRecords
 from pipeline.decode.json_rows import ExtraFields
-from pipeline.decode.screen import all_plain, in_order, key_problem, make_block, screen
+from pipeline.decode.screen import (
+    all_plain,
+    in_order,
+    key_problem,
+    make_block,
+    screen,
+    usable,
+)
 from pipeline.decode.times import to_microseconds
 from pipeline.errors import SourceError
 
@@ -22,8 +29,8 @@ Cells = list[str]
 class CsvRows:
     """Decodes lines with the columns that ``header`` names; one line a row.
 
-    Options as for ``JsonRows``. Quoted cells may hold commas, not line breaks. Raises
-    SourceError where the header does not fit; ``where`` names the file in it.
+    Options as for ``JsonRows``; an empty cell lacks its value. Quoted cells may hold commas, not
+    line breaks. Raises SourceError where the header does not fit; ``where`` names the file in it.
     """
 
     def __init__(
@@ -32,17 +39,18 @@ class CsvRows:
         features: Sequence[str],
         *,
         where: str,
+        missing: Sequence[int] = (),
         time_field: str | None = None,
         stream_field: str | None = None,
         extra_fields: ExtraFields = "reject",
         max_record_bytes: int = MAX_RECORD_BYTES,
     ) -> None:
         wanted = [*features, *(name for name in (time_field, stream_field) if name is not None)]
-        missing = [name for name in wanted if name not in header]
+        absent = [name for name in wanted if name not in header]
         twice = [name for name in wanted if list(header).count(name) > 1]
         extra = [name for name in header if name not in wanted]
-        if missing:
-            raise SourceError(f"{where}: the header has no column {', '.join(missing)}")
+        if absent:
+            raise SourceError(f"{where}: the header has no column {', '.join(absent)}")
         if twice:
             raise SourceError(f"{where}: the header names {', '.join(twice)} more than once")
         if extra and extra_fields == "reject":
@@ -53,6 +61,7 @@ class CsvRows:
         self.max_record_bytes = max_record_bytes
         self._width = len(header)
         self._features = list(features)
+        self._missing = list(missing)
         self._at = [list(header).index(name) for name in features]
         self._time_at = None if time_field is None else list(header).index(time_field)
         self._stream_at = None if stream_field is None else list(header).index(stream_field)
@@ -86,6 +95,9 @@ class CsvRows:
         if any(len(row) != self._width for row in rows):
             raise ValueError
         cells = [[row[at] for at in self._at] for row in rows]
+        for row in cells if self._missing else ():
+            for at in self._missing:
+                row[at] = row[at].strip() or "nan"
         exact = np.array(cells, np.str_).astype(np.float64).reshape(len(rows), len(self._at))
         times: Int64 | None = None
         keys: list[bytes] | None = None
@@ -99,7 +111,7 @@ class CsvRows:
                 raise ValueError
         with np.errstate(over="ignore"):  # what float32 can't hold is found as infinite
             values = exact.astype(np.float32)
-        if not np.isfinite(values).all():
+        if not usable(values, self._missing).all():
             raise ValueError
         return values, times, keys
 
@@ -118,14 +130,16 @@ class CsvRows:
     def _problem(self, row: Cells) -> tuple[str, str] | None:
         if len(row) != self._width:
             return "malformed", f"{len(row)} columns, the header has {self._width}"
-        for name, at in zip(self._features, self._at, strict=True):
-            if not row[at].strip():
+        for number, (name, at) in enumerate(zip(self._features, self._at, strict=True)):
+            empty = not row[at].strip()
+            if empty and number not in self._missing:
                 return "missing_feature", f"column {name} is empty"
             try:
-                number = np.float64(row[at])
+                value = np.nan if empty else np.float64(row[at])
             except ValueError:
                 return "wrong_type", f"column {name}: {row[at][:100]!r} is not a number"
-            if not abs(number) <= np.finfo(np.float32).max:
+            lacks = bool(np.isnan(value)) and number in self._missing
+            if not lacks and not abs(value) <= np.finfo(np.float32).max:
                 return "not_finite", f"column {name}: {row[at]} is not finite in float32"
         if self._time_at is not None:
             try:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
 
 from pipeline.block import Polled, Reject
 from pipeline.decode.base import MAX_RECORD_BYTES, RawRecords
-from pipeline.decode.screen import in_order, make_block, screen
+from pipeline.decode.screen import in_order, make_block, screen, usable
 
 
 class Float32Rows:
     """Decodes rows of ``shape`` (features of the model), 4 bytes each, row-major.
 
-    A row's time is its record's timestamp. A tombstone ends its stream.
+    A row's time is its record's timestamp. A tombstone ends its stream. The features at
+    ``missing`` may be NaN.
     """
 
     def __init__(
-        self, shape: int | tuple[int, ...], *, max_record_bytes: int = MAX_RECORD_BYTES
+        self,
+        shape: int | tuple[int, ...],
+        *,
+        missing: Sequence[int] = (),
+        max_record_bytes: int = MAX_RECORD_BYTES,
     ) -> None:
+        self._missing = list(missing)
         self.shape = (shape,) if isinstance(shape, int) else shape
         self.max_record_bytes = max_record_bytes
 
@@ -32,7 +39,7 @@ class Float32Rows:
         blank = bytes(4 * prod(self.shape))
         joined = b"".join([blank if value is None else value for value in records.values])
         values = np.frombuffer(joined, "<f4").reshape(len(records), *self.shape)
-        finite = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
+        finite = usable(values, self._missing)
         block = make_block(
             records,
             [key or b"" for key in records.keys],

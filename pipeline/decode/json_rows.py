@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from datetime import datetime
+from math import nan
 from typing import Any, Literal
 
 import msgspec
@@ -22,7 +23,8 @@ ExtraFields = Literal["reject", "ignore"]
 class JsonRows:
     """Decodes ``{"temperature": 21.3, …}``: ``features`` names the model's, in its order.
 
-    Values are JSON numbers; anything else, and what float32 can't hold, is rejected.
+    Values are JSON numbers; anything else, and what float32 can't hold, is rejected. The features
+    at ``missing`` may be null or left out, and are NaN then.
     ``time_field`` holds the reading's time, see ``to_microseconds`` (default: the record's
     timestamp); ``stream_field`` a text or integer that names the stream (default: the record's
     key). A tombstone ends the stream of its key. Raises ConfigError for names used twice.
@@ -32,6 +34,7 @@ class JsonRows:
         self,
         features: Sequence[str],
         *,
+        missing: Sequence[int] = (),
         time_field: str | None = None,
         stream_field: str | None = None,
         extra_fields: ExtraFields = "reject",
@@ -47,7 +50,11 @@ class JsonRows:
         self._stream_field = stream_field
         self._width = len(features)
         self._pack = struct.Struct(f"<{self._width}f").pack
-        fields: list[tuple[str, Any]] = [(f"f{i}", float) for i in range(self._width)]
+        self._missing = bool(missing)
+        fields: list[tuple[str, Any] | tuple[str, Any, Any]] = [
+            (f"f{i}", float | None, None) if i in missing else (f"f{i}", float)
+            for i in range(self._width)
+        ]
         if time_field is not None:
             fields.append(("time", datetime | float))
         if stream_field is not None:
@@ -56,7 +63,8 @@ class JsonRows:
             "Row",
             fields,
             # The fields' own names need not be identifiers; those of the struct are.
-            rename=dict(zip((name for name, _ in fields), names, strict=True)),
+            rename=dict(zip((field[0] for field in fields), names, strict=True)),
+            kw_only=True,  # a field that may be left out may stand before one that may not
             forbid_unknown_fields=extra_fields == "reject",
             gc=False,
         )
@@ -91,7 +99,16 @@ class JsonRows:
         """The features of all rows as float32; OverflowError where a number is too large."""
         pack, width, cells = self._pack, self._width, msgspec.structs.astuple
         blank = bytes(4 * width)
-        return b"".join([blank if row is None else pack(*cells(row)[:width]) for row in rows])
+        if not self._missing:
+            return b"".join([blank if row is None else pack(*cells(row)[:width]) for row in rows])
+        return b"".join(
+            [
+                blank
+                if row is None
+                else pack(*(nan if cell is None else cell for cell in cells(row)[:width]))
+                for row in rows
+            ]
+        )
 
     def _weeded(self, records: RawRecords) -> tuple[RawRecords, list[Reject]]:
         """Row by row: take out the records that are no row, and say exactly why."""

@@ -69,6 +69,14 @@ def screen(
     return (records.at(keep) if rejects else records), rejects
 
 
+def usable(values: Float32, missing: Sequence[int]) -> Bool:
+    """Which rows of ``values [N, ...]`` are finite, but for NaN in the columns ``missing``: [N]."""
+    good = np.isfinite(values)
+    if missing:
+        good[:, missing] |= np.isnan(values[:, missing])
+    return np.asarray(good.all(axis=tuple(range(1, values.ndim))))
+
+
 def in_order(*rejects: list[Reject]) -> list[Reject]:
     """All of them, in offset order."""
     return sorted(

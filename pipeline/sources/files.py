@@ -38,7 +38,7 @@ class FileSource:
     ``stream_field``, or the file's name without suffix; its time is ``time_field``, or the file's
     modification time. ``positions_path`` keeps the committed positions and each file's partition.
     With ``follow`` the source waits for lines (and a folder for files) to be added, and a last
-    line counts when its break is there; without, it finishes.
+    line counts when its break is there; without, it finishes. ``missing`` as for the decoders.
     """
 
     replayable = True
@@ -48,6 +48,7 @@ class FileSource:
         path: Path,
         features: Sequence[str],
         *,
+        missing: Sequence[int] = (),
         positions_path: Path,
         time_field: str | None = None,
         stream_field: str | None = None,
@@ -58,6 +59,7 @@ class FileSource:
         self.topic = path.stem
         self._path = path
         self._features = list(features)
+        self._missing = tuple(missing)
         self._positions = FilePositions(positions_path)
         self._time_field = time_field
         self._stream_field = stream_field
@@ -70,6 +72,7 @@ class FileSource:
         self._scanned = 0.0
         self._json = JsonRows(
             features,
+            missing=missing,
             time_field=time_field,
             stream_field=stream_field,
             extra_fields=extra_fields,
@@ -202,6 +205,7 @@ class FileSource:
             [name.strip() for name in header],
             self._features,
             where=str(file.path),
+            missing=self._missing,
             time_field=self._time_field,
             stream_field=self._stream_field,
             extra_fields=self._extra_fields,

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.block import Batch, Float32, Records
+from pipeline.clock import ClockColumn
 from pipeline.commit import committer
 from pipeline.decode.float32_rows import Float32Rows
 from pipeline.heads.base import State
@@ -78,6 +79,7 @@ class Rig:
     commit_every_s: float = 0.0
     ordered: bool = False
     idle_ttl_us: int = 0
+    clock: tuple[ClockColumn, ...] = ()
     start: Start = "earliest"
     on_gap: OnGap = "stop"
     engine: Callable[[], Any] = SumEngine
@@ -105,7 +107,12 @@ class Rig:
         )
         guarantee = "exactly_once" if self.transactional else "at_least_once"
         options = Options(
-            FEATURES, self.max_rows, self.commit_every_s, self.ordered, self.idle_ttl_us
+            FEATURES,
+            self.max_rows,
+            self.commit_every_s,
+            self.ordered,
+            self.idle_ttl_us,
+            clock=self.clock,
         )
         self.stepper = self.engine()
         return Loop(

@@ -13,7 +13,7 @@ import pytest
 import pipeline.bundle
 from pipeline.bundle import read_bundle
 from pipeline.errors import BundleError
-from pipeline.manifest import FORMAT
+from pipeline.manifest import FORMAT, Feature
 from tests.pipeline.bundles import HIDDEN, lstm_model, manifest, save, small_bundle
 
 
@@ -93,6 +93,8 @@ def changed(**changes: Any) -> str:
         (changed(task=None, name=None), "name: Field required; task: Field required"),
         (changed(features=[{"name": "a"}] * 3), "two input features have the same name"),
         (changed(features=[]), "features: "),
+        (changed(clock=["hour"]), "clock.0: "),
+        (changed(clock=["day", "day"]), "the clock has a column twice: day, day"),
         (changed(sample_interval_s=0), "sample_interval_s: "),
         (changed(state=[{"name": "h", "shape": [3], "initial": [1, 2]}]), "2 initial values, 3"),
         (changed(state=[{"name": "h", "shape": [-3]}]), "state.0.shape"),
@@ -116,6 +118,7 @@ def test_a_manifest_that_is_wrong_is_told_key_by_key(
     ("changes", "message"),
     [
         ({"features": manifest().features[:2]}, r"x has shape .*the manifest says \[batch, 2\]"),
+        ({"clock": ("day",)}, r"x has shape .*the manifest says \[batch, 4\]"),
         ({"state": manifest().state[:1]}, rf"state has shape .*says \[batch, {HIDDEN}\]"),
         ({"outputs": manifest().state}, rf"y has shape .*says \[batch, {2 * HIDDEN}\]"),
     ],
@@ -126,6 +129,15 @@ def test_widths_that_are_not_the_graphs_are_told(
     """Before the first row, with both shapes."""
     with pytest.raises(BundleError, match=message):
         read_bundle(small_bundle(tmp_path, **changes))
+
+
+def test_the_clock_counts_among_the_inputs(tmp_path: Path) -> None:
+    """They follow the features in x; some features may lack."""
+    features = (Feature(name="a"), Feature(name="b", missing=True))
+    read = read_bundle(small_bundle(tmp_path, features=features, clock=("elapsed_s",))).manifest
+    assert read.input_width == 3
+    assert read.missing == (1,)
+    assert read.clock == ("elapsed_s",)
 
 
 @pytest.mark.parametrize(
