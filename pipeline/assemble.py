@@ -16,6 +16,7 @@ from pipeline.engines.onnx import OnnxEngine
 from pipeline.errors import BundleError
 from pipeline.heads.anomaly import anomaly_head
 from pipeline.heads.base import Head
+from pipeline.heads.forecast import forecast_head
 from pipeline.loop import Loop, Options
 from pipeline.manifest import Manifest
 from pipeline.metrics import Metrics
@@ -26,7 +27,10 @@ from pipeline.pool import SlotPool
 from pipeline.snapshots import Snapshots
 from pipeline.stores.sqlite import SqliteStore
 
-HEADS: dict[str, Callable[[Manifest], Head]] = {"anomaly": anomaly_head}
+HEADS: dict[str, Callable[[Manifest], Head]] = {
+    "anomaly": anomaly_head,
+    "forecast": forecast_head,
+}
 EVENTS = frozenset({"alarm"})  # the kinds of outputs that tell of an event, not of a row
 
 

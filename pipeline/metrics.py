@@ -17,6 +17,8 @@ import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
 from pipeline.block import Int64, Records, Reject
+from pipeline.forecast_scores import ForecastScores
+from pipeline.heads.forecast import KIND as FORECAST
 from pipeline.monitor.histogram import BulkHistogram, Series
 from pipeline.snapshots import SnapshotStats
 
@@ -113,6 +115,7 @@ class Metrics:
         self._rows_out = bounded("output_rows", "Outputs handed to the sink.", "kind")
         self._dead = bounded("output_dead_letters", "Rows sent to the dead-letter sink.", "cause")
         self._alarms = counter("output_alarms_opened", "Alarms opened, over all streams.")
+        self._scores = ForecastScores(pipeline, self._counter_by)
         self._latency = histogram(
             "output_latency_seconds",
             "Time from a record's timestamp to the commit of its outputs.",
@@ -177,6 +180,8 @@ class Metrics:
         if records.kind == "alarm":
             opened = int(np.count_nonzero(records.columns["state"] == "open"))
             self._alarms.inc(opened)
+        elif records.kind == FORECAST:
+            self._scores.add(records)
         if self._undelivered_rows < MAX_UNDELIVERED:
             self._undelivered.append(records.stamped)
             self._undelivered_rows += len(records)

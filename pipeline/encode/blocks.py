@@ -6,9 +6,9 @@ from itertools import pairwise
 from math import prod
 from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
+import orjson
 
 from pipeline.block import Float32, Int64, Records
 from pipeline.decode.block_format import encode_block
@@ -18,6 +18,10 @@ from pipeline.encode.json_rows import JsonRows
 # Brokers take records of up to 1 MiB unless told otherwise.
 MAX_BLOCK_BYTES = 900_000
 _ROW_BYTES = 4 + 8 + 8 + 4  # stream, time, offset, index
+
+# By kind: columns that are the same in every row, and those that are as far from each row's time.
+_SAME = {"forecast": frozenset({"targets", "horizons", "quantiles", "scored"})}
+_LEADS = {"forecast": frozenset({"times"})}
 
 
 class Blocks:
@@ -37,16 +41,20 @@ class Blocks:
 
     def encode(self, records: Records) -> Payloads:
         """The payloads of ``records``, partition by partition."""
-        if not all(_fits(column.dtype) for column in records.columns.values()):
+        once = _told_once(records)
+        columns = {
+            name: column
+            for name, column in records.columns.items()
+            if not any(name in told for told in once.values())
+        }
+        if not all(_fits(column.dtype) for column in columns.values()):
             return self._json.encode(records)
-        meta = msgspec.json.encode(
-            {
-                "type": records.kind,
-                "topic": self._topic,
-                "columns": [[name, column.shape[1:]] for name, column in records.columns.items()],
-            }
+        shapes = [[name, column.shape[1:]] for name, column in columns.items()]
+        meta = orjson.dumps(
+            {"type": records.kind, "topic": self._topic, "columns": shapes, **once},
+            option=orjson.OPT_SERIALIZE_NUMPY,
         )
-        values = _side_by_side(len(records), records.columns)
+        values = _side_by_side(len(records), columns)
         blocks: list[bytes] = []
         partitions: list[int] = []
         order = np.argsort(records.partition, kind="stable")
@@ -76,6 +84,24 @@ class Blocks:
 
 def _fits(dtype: np.dtype[Any]) -> bool:
     return dtype.kind == "b" or dtype.kind == "f" or (dtype.kind in "iu" and dtype.itemsize < 4)
+
+
+def _told_once(records: Records) -> dict[str, dict[str, Any]]:
+    """What the meta tells of the columns that need no place in every row."""
+    if not len(records):
+        return {}
+    same, leads = _SAME.get(records.kind, ()), _LEADS.get(records.kind, ())
+    once: dict[str, dict[str, Any]] = {}
+    for name, column in records.columns.items():
+        if name in same:
+            once.setdefault("same", {})[name] = _plain(column[0])
+        elif name in leads:
+            once.setdefault("leads_us", {})[name] = _plain(column[0] - records.time[0])
+    return once
+
+
+def _plain(cell: npt.NDArray[Any]) -> Any:
+    return cell.tolist() if cell.dtype.hasobject else np.ascontiguousarray(cell)
 
 
 def _side_by_side(rows: int, columns: dict[str, npt.NDArray[Any]]) -> Float32:

@@ -78,6 +78,8 @@ def _strings(texts: list[bytes]) -> list[bytes]:
 
 def _cells(column: npt.NDArray[Any]) -> list[bytes]:
     """The JSON of each row of a column [M, ...]."""
+    if len(column) > 1 and column.strides[0] == 0:  # the same in every row
+        return _cells(column[:1]) * len(column)
     if column.dtype.hasobject:
         return [msgspec.json.encode(cell) for cell in column.tolist()]
     column = np.ascontiguousarray(column.astype(column.dtype.newbyteorder("="), copy=False))

@@ -38,6 +38,15 @@ def records_of(kind: str, stamped: list[int], **columns: Any) -> Records:
     )
 
 
+def forecasts(pinball: list[list[float]], coverage: list[list[float]]) -> Records:
+    """Forecasts of two scored horizons, with what their records say of earlier ones."""
+    records = records_of("forecast", [1_900_000] * len(pinball))
+    records.columns["scored"] = np.broadcast_to(np.array([1, 48], np.int32), (len(pinball), 2))
+    records.columns["pinball"] = np.array(pinball, np.float32)
+    records.columns["coverage"] = np.array(coverage, np.float32)
+    return records
+
+
 def reject_of(cause: str) -> Reject:
     """A dead letter of this cause."""
     return Reject("in", 0, 7, 0, b"a", b"{", cause, "damaged")
@@ -55,6 +64,7 @@ def exercised(registry: CollectorRegistry | None = None) -> Metrics:
     metrics.rejected([reject_of("json"), reject_of("json"), reject_of("width")])
     metrics.sent(records_of("score", [1_000_000, 1_500_000]))
     metrics.sent(records_of("alarm", [1_500_000, 1_500_000], state=["open", "closed"]))
+    metrics.sent(forecasts([[0.5, np.nan], [0.25, 2.0]], [[1.0, np.nan], [0.5, 0.0]]))
     metrics.committed(now_us=2_000_000)
     metrics.commit_failed()
     metrics.rebalanced()
@@ -107,6 +117,22 @@ def test_every_call_shows_in_the_scrape() -> None:
     age = value(metrics, "streamcell_snapshot_age_seconds")
     assert age is not None
     assert age > 1e9  # the snapshot above is of 1970
+
+
+def test_forecasts_scores_are_summed_by_horizon() -> None:
+    """Over all streams; what has no score is not counted, and each horizon begins at zero."""
+    metrics = exercised()
+    metrics.sent(forecasts([[np.nan, 0.5]], [[np.nan, 1.0]]))
+    for horizon, wanted in (("1", (2, 0.75, 1.5)), ("48", (2, 2.5, 1.0))):
+        for name, total in zip(
+            ("scored_rows", "pinball_ratio", "covered_rows"), wanted, strict=True
+        ):
+            sample = f"streamcell_forecast_{name}_total"
+            assert value(metrics, sample, horizon=horizon) == pytest.approx(total), sample
+    fresh = Metrics("line")
+    fresh.sent(forecasts([[np.nan, np.nan]], [[np.nan, np.nan]]))
+    assert value(fresh, "streamcell_forecast_scored_rows_total", horizon="48") == 0
+    fresh.sent(forecasts([[np.nan, np.nan]], [[np.nan, np.nan]]).rows(np.zeros(1, np.bool_)))
 
 
 def test_latency_ends_with_the_commit() -> None:
