@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pipeline.manifest import Part
-from trainer.blocks import LstmStack, State
+from trainer.blocks import State, lstm_stack
 from trainer.step_module import StepModule, pack, unpack
 
 INPUT_LIMIT = 8.0  # the LSTM sees no input beyond this many scales: a spike must not flood it
@@ -54,7 +54,7 @@ class AnomalyForecaster(StepModule):
         super().__init__()
         self.features = features
         self.offset_rows = float(offset_rows)
-        self.lstm = LstmStack(features, hidden, layers)
+        self.lstm = lstm_stack(features, hidden, layers)
         self.to_change = torch.nn.Linear(hidden + features, features)
         # Before training the forecast is persistence: the next row is like this one.
         torch.nn.init.zeros_(self.to_change.weight)

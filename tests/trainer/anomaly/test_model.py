@@ -1,13 +1,11 @@
-"""Blocks and step modules: a step at a time gives what the whole sequence gives."""
+"""The anomaly model and its packed state: a step at a time gives what the sequence gives."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 
 from trainer.anomaly.model import AnomalyForecaster
-from trainer.blocks import LstmStack
 from trainer.step_module import StepModule, pack, unpack
 
 TOLERANCE = 1e-5
@@ -46,42 +44,6 @@ def stepped(model: StepModule, rows: torch.Tensor) -> tuple[torch.Tensor, torch.
         y, state = model.step(rows[:, at], state)
         found.append(y)
     return torch.stack(found, dim=1), state
-
-
-@pytest.mark.parametrize("layers", [1, 3])
-def test_lstm_steps_as_it_runs_whole(layers: int) -> None:
-    """Outputs and every part of the state."""
-    stack = LstmStack(4, 6, layers)
-    shaken(stack)
-    rows = torch.randn(5, 30, 4, generator=torch.Generator().manual_seed(1))
-    state = tuple(torch.zeros(5, part.width) for part in stack.parts)
-    whole, after = stack(rows, state)
-    for at in range(rows.shape[1]):
-        h, state = stack.step(rows[:, at], state)
-        close(h, whole[:, at])
-    close(state, after)
-
-
-def test_lstm_is_torchs_own() -> None:
-    """The same weights in torch.nn.LSTM give the same numbers."""
-    stack = LstmStack(4, 6, 1)
-    shaken(stack)
-    reference = torch.nn.LSTM(4, 6, batch_first=True)
-    own = dict(reference.named_parameters())
-    weight, bias = (
-        torch.cat(
-            [stack.get_parameter(f"layers.0.gates.{name}").chunk(4)[at] for at in (0, 1, 3, 2)]
-        )
-        for name in ("weight", "bias")
-    )
-    with torch.no_grad():
-        own["weight_ih_l0"].copy_(weight[:, :4])
-        own["weight_hh_l0"].copy_(weight[:, 4:])
-        own["bias_ih_l0"].copy_(bias)
-        own["bias_hh_l0"].zero_()
-    rows = torch.randn(2, 9, 4, generator=torch.Generator().manual_seed(1))
-    whole, _ = stack(rows, (torch.zeros(2, 6), torch.zeros(2, 6)))
-    close(whole, reference(rows)[0])
 
 
 def test_packing_is_inverse_to_unpacking() -> None:
