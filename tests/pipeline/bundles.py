@@ -146,3 +146,43 @@ def anomaly_bundle(path: Path, features: tuple[str, ...] = ("a", "b"), **changes
     }
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
     return save(model, path, manifest(**{**fields, **changes}).to_json())
+
+
+def forecast_bundle(path: Path, **changes: Any) -> Path:
+    """A bundle that the forecast head takes: one feature, which stays as it is, give or take one.
+
+    Horizons 1, 2 and 4, of which 1 and 4 are scored; quantiles 0.1, 0.5 and 0.9; a row a minute.
+    """
+    horizons, spread = (1, 2, 4), np.array([-1.0, 0.0, 1.0], np.float32)
+    nodes = [
+        helper.make_node("Add", ["x", "spread"], ["y"]),
+        helper.make_node("Identity", ["x"], ["state_next"]),
+    ]
+    wide = {"x": 1, "state": 1, "y": len(horizons) * len(spread), "state_next": 1}
+    info = {
+        name: helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", columns])
+        for name, columns in wide.items()
+    }
+    graph = helper.make_graph(
+        nodes,
+        "persistence",
+        [info["x"], info["state"]],
+        [info["y"], info["state_next"]],
+        [numpy_helper.from_array(np.tile(spread, len(horizons))[None], "spread")],
+    )
+    fields: dict[str, Any] = {
+        "name": "persistence",
+        "task": "forecast",
+        "features": (Feature(name="level", unit="m"),),
+        "sample_interval_s": 60,
+        "state": (Part(name="last", shape=(1,)),),
+        "outputs": (Part(name="forecast", shape=(len(horizons), 1, len(spread))),),
+        "head": {
+            "targets": ["level"],
+            "horizons": list(horizons),
+            "quantiles": [0.1, 0.5, 0.9],
+            "scored": [1, 4],
+        },
+    }
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    return save(model, path, manifest(**{**fields, **changes}).to_json())
