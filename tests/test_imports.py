@@ -27,6 +27,7 @@ NEVER_IN_PIPELINE = ("torch", "onnx", "onnxscript", "polars", "matplotlib", "ric
 PLACES = {
     # A bundle is checked by opening it, and parity by running it; all else goes by the engine.
     "onnxruntime": ("pipeline/bundle.py", "pipeline/engines/onnx.py", "export/parity.py"),
+    "cuda": ("pipeline/engines/cuda.py",),
     # Each client has a consumer and a producer; the demo judges the pipeline from outside.
     "confluent_kafka": (
         "pipeline/sources/confluent",

@@ -1,0 +1,131 @@
+"""The engines and the bundles that the contract is checked on, each with each."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from export.reference import TorchEngine
+from export.untrained import untrained_anomaly_bundle
+from pipeline.block import Float32
+from pipeline.bundle import Bundle, read_bundle
+from pipeline.engines.base import Engine
+from pipeline.engines.onnx import OnnxEngine
+from pipeline.engines.tensorrt import TensorRtEngine
+from tests.pipeline.bundles import small_bundle
+
+MAX_ROWS = 512
+
+# A new engine joins every test by being listed here.
+ENGINES: dict[str, Callable[[Bundle], Engine]] = {
+    "onnx-cpu": OnnxEngine,
+    "onnx-cpu-2-threads": lambda bundle: OnnxEngine(bundle, threads=2),
+    "onnx-cuda": lambda bundle: OnnxEngine(bundle, device="cuda"),
+    "torch-cpu": TorchEngine,
+    "torch-cuda": lambda bundle: TorchEngine(bundle, device="cuda"),
+    "tensorrt": lambda bundle: TensorRtEngine(bundle, MAX_ROWS, package="tensorrt"),
+    "tensorrt-rtx": lambda bundle: TensorRtEngine(bundle, MAX_ROWS, package="tensorrt_rtx"),
+}
+NEED_GPU = {"onnx-cuda", "torch-cuda", "tensorrt", "tensorrt-rtx"}
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """How far results may lie off, relative where a value exceeds 1.
+
+    ``alike`` from the same rows otherwise batched, ``step`` from the reference in one step,
+    ``drift`` after 10,000 steps.
+    """
+
+    alike: float
+    step: float
+    drift: float
+
+
+FP32 = Precision(alike=1e-5, step=2e-5, drift=1e-3)
+
+
+def _anomaly(folder: Path) -> Path:
+    path = folder / "anomaly.onnx"
+    untrained_anomaly_bundle(path, features=3, hidden=8, layers=1)
+    return path
+
+
+# A new task's bundle joins every test by being listed here.
+MODELS: dict[str, tuple[Callable[[Path], Path], Precision]] = {
+    "lstm": (small_bundle, FP32),
+    "anomaly": (_anomaly, FP32),
+}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A bundle with rows to step, and what the reference makes of them.
+
+    ``exact`` is the bundle that a smaller precision was made from, and else the bundle itself.
+    """
+
+    bundle: Bundle
+    exact: Bundle
+    precision: Precision
+    _rows: dict[tuple[int, int], tuple[Float32, Float32]] = field(default_factory=dict)
+
+    def x(self, count: int, rng: np.random.Generator) -> Float32:
+        """Rows [count, F]: standard normal features, and a clock that tells any time."""
+        manifest = self.bundle.manifest
+        features = rng.normal(size=(count, len(manifest.features)))
+        lacking = rng.random((count, len(manifest.missing))) < 0.1
+        features[:, list(manifest.missing)] = np.where(
+            lacking, np.nan, features[:, list(manifest.missing)]
+        )
+        clock = rng.random((count, len(manifest.clock)))
+        if "elapsed_s" in manifest.clock:
+            clock[:, manifest.clock.index("elapsed_s")] = manifest.sample_interval_s or 1.0
+        return np.concatenate([features, clock], axis=1).astype(np.float32)
+
+    def rows(self, count: int, seed: int = 0) -> tuple[Float32, Float32]:
+        """Rows and states of so many streams, half of them new and half some rows old."""
+        if (count, seed) not in self._rows:
+            rng = np.random.default_rng(seed)
+            state = new = np.repeat(self.exact.manifest.initial_state()[None], count, axis=0)
+            for _ in range(5):
+                _, state = self.reference.step(self.x(count, rng), state)
+            state[::2] = new[::2]
+            self._rows[count, seed] = self.x(count, rng), state
+        x, state = self._rows[count, seed]
+        return x.copy(), state.copy()
+
+    @functools.cached_property
+    def reference(self) -> Engine:
+        """Torch on the CPU with the exact bundle."""
+        return TorchEngine(self.exact)
+
+    @functools.cached_property
+    def long_run(self) -> tuple[Float32, Float32, Float32]:
+        """Rows [10000, 2, F] of two streams, the reference's last y and state."""
+        rng = np.random.default_rng(2)
+        x = self.x(20_000, rng).reshape(10_000, 2, -1)
+        state = np.repeat(self.exact.manifest.initial_state()[None], 2, axis=0)
+        for rows in x:
+            y, state = self.reference.step(rows, state)
+        return x, y, state
+
+
+def make_model(name: str, folder: Path) -> Model:
+    """Write the bundle ``name`` into ``folder``."""
+    write, precision = MODELS[name]
+    bundle = read_bundle(write(folder))
+    return Model(bundle, bundle, precision)
+
+
+def off(got: Float32, wanted: Float32) -> float:
+    """The largest difference, relative where a value exceeds 1; not finite where one of two is."""
+    assert got.shape == wanted.shape
+    same = (got == wanted) | (np.isnan(got) & np.isnan(wanted))
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(got - wanted) / np.maximum(np.abs(wanted), 1.0)
+    return float(np.where(same, 0.0, np.nan_to_num(apart, nan=np.inf)).max(initial=0.0))
