@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -126,24 +126,30 @@ def read_outputs(address: str, topic: str, payload: Payload) -> Outputs:
 
 def messages(address: str, topic: str) -> Iterator[Message]:
     """All committed records of a topic."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": address,
-            "group.id": "reader",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "isolation.level": "read_committed",
-            "log_level": 2,
-        }
-    )
-    consumer.assign([TopicPartition(topic, number, 0) for number in range(PARTITIONS)])
-    open_still = set(range(PARTITIONS))
+    settings = {
+        "bootstrap.servers": address,
+        "group.id": "reader",
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "log_level": 2,
+    }
+    consumer = Consumer(settings | {"isolation.level": "read_committed"})
+    everything = Consumer(settings | {"isolation.level": "read_uncommitted"})
+    places = [TopicPartition(topic, number, 0) for number in range(PARTITIONS)]
+    consumer.assign(places)
+    # A transaction's end reaches the partitions a moment after the commit: until then the last
+    # records are there but can't be read, and the end that the client reports lies before them.
+    ends = {place.partition: everything.get_watermark_offsets(place)[1] for place in places}
+    everything.close()
     try:
-        while open_still:
+        while ends:
             for message in consumer.consume(500, 5):
-                if message.error() is None:
+                error = message.error()
+                if error is None:
                     yield message
-                else:
-                    open_still.discard(message.partition() or 0)
+                elif error.code() != KafkaError._PARTITION_EOF:
+                    raise KafkaException(error)
+                elif (message.offset() or 0) >= ends.get(message.partition() or 0, 0):
+                    ends.pop(message.partition() or 0, None)
     finally:
         consumer.close()
