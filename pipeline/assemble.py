@@ -16,12 +16,14 @@ from pipeline.engines.onnx import OnnxEngine
 from pipeline.errors import BundleError
 from pipeline.heads.anomaly import anomaly_head
 from pipeline.heads.base import Head
-from pipeline.heads.forecast import forecast_head
+from pipeline.heads.forecast import ForecastHead, forecast_head
 from pipeline.loop import Loop, Options
 from pipeline.manifest import Manifest
 from pipeline.metrics import Metrics
 from pipeline.monitor.health import Vitals
 from pipeline.monitor.live import LiveView
+from pipeline.monitor.outlook import Outlook
+from pipeline.monitor.watch import MAX_FEATURES
 from pipeline.partitions import Partitions
 from pipeline.pool import SlotPool
 from pipeline.snapshots import Snapshots
@@ -94,7 +96,7 @@ def assemble(config: PipelineConfig, directory: Path, stop: threading.Event) -> 
     partitions = Partitions(source.topic, pool, snapshots, start=start, on_gap=config.state.on_gap)
     metrics = Metrics(config.name)
     metrics.model(manifest.name, manifest.task, bundle.sha256, engine.name, engine.device)
-    view = LiveView(config.name, manifest.features)
+    view = LiveView(config.name, manifest.features, outlook=_outlook(head, manifest))
     view.status(
         {
             "state": "starting",
@@ -122,6 +124,12 @@ def assemble(config: PipelineConfig, directory: Path, stop: threading.Event) -> 
         options=_options(config, manifest),
     )
     return Parts(loop, engine, metrics, view, vitals)
+
+
+def _outlook(head: Head, manifest: Manifest) -> Outlook | None:
+    if not isinstance(head, ForecastHead):
+        return None
+    return Outlook(head.params, manifest.features[:MAX_FEATURES], manifest.sample_interval_s or 0.0)
 
 
 def _options(config: PipelineConfig, manifest: Manifest) -> Options:

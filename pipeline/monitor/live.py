@@ -13,15 +13,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypedDict
 
 import numpy as np
 
 from pipeline.block import Batch, Records, Reject
+from pipeline.heads.forecast import KIND as FORECAST
 from pipeline.manifest import Feature
 from pipeline.monitor.history import SECONDS, History
-from pipeline.monitor.recent import Stepped
+from pipeline.monitor.letters import Letters
+from pipeline.monitor.outlook import Outlook
+from pipeline.monitor.quality import Quality
+from pipeline.monitor.recent import Stepped, bytes_of
 from pipeline.monitor.watch import ALARM, ASKED, MAX_FEATURES, Watch, key_of, name, search
 
 ALARMS = 200
@@ -30,6 +34,7 @@ DEAD_LETTERS = 100
 MAX_TEXT = 300  # characters of a reason
 LATENCY_SAMPLE = 64  # rows of a batch
 LOOK_ROWS = 8192
+LOOK_BYTES = 16 << 20  # of what was put out
 LOOK_EVERY_S = 0.05
 MAX_CREDIT_S = 0.05
 SEARCH_LIMIT = 50
@@ -66,32 +71,15 @@ class Cursor:
     dead: int = 0
     focus: bytes = b""
     points: int = 0
-
-
-@dataclass(slots=True)
-class _Letters:
-    """The latest entries of a list, each numbered, so that a viewer gets only what is new."""
-
-    limit: int
-    last: int = 0
-    entries: dict[object, dict[str, Any]] = field(default_factory=dict)
-
-    def put(self, identity: object, entry: dict[str, Any]) -> None:
-        self.last += 1
-        before = self.entries.pop(identity, {})
-        self.entries[identity] = before | entry | {"seq": self.last}
-        if len(self.entries) > self.limit:
-            del self.entries[next(iter(self.entries))]
-
-    def since(self, seen: int) -> list[dict[str, Any]]:
-        return [entry for entry in self.entries.values() if entry["seq"] > seen]
+    ahead: int = 0
 
 
 class LiveView:
     """The live page's memory of one pipeline.
 
-    ``features`` are the manifest's; ``budget`` is the share of the wall clock that ``observe``
-    may take for more than counting; ``clock`` gives seconds since 1970.
+    ``features`` are the manifest's, ``outlook`` tells of a forecast what is shown; ``budget`` is
+    the share of the wall clock that ``observe`` may take for more than counting; ``clock`` gives
+    seconds since 1970.
     """
 
     def __init__(
@@ -100,6 +88,7 @@ class LiveView:
         features: Sequence[Feature],
         clock: Callable[[], float] = time.time,
         budget: float = 0.01,
+        outlook: Outlook | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._features = [
@@ -110,11 +99,13 @@ class LiveView:
         self._lock = threading.Lock()
         self._status: Status = {}
         self._history = History()
-        self._watch = Watch(len(features))
+        self._outlook = outlook
+        self._quality = Quality(() if outlook is None else outlook.scored)
+        self._watch = Watch(len(features), outlook)
         self._alarm_inbox: deque[Records] = deque()  # what no viewer has asked for yet
         self._alarms_waiting = 0  # rows in it
-        self._alarms = _Letters(ALARMS)
-        self._dead = _Letters(DEAD_LETTERS)
+        self._alarms = Letters(ALARMS)
+        self._dead = Letters(DEAD_LETTERS)
         self._dead_total = 0
         self._alarm_total = 0
         self._budget = budget
@@ -124,6 +115,7 @@ class LiveView:
         # Batches not yet looked through; all of them came in the second ``_second``.
         self._pending: list[Stepped] = []
         self._pending_rows = 0
+        self._pending_bytes = 0
         self._pending_s = 0.0  # when the last of them came
         self._second = 0
 
@@ -135,6 +127,9 @@ class LiveView:
             for some in records:
                 if some.kind == "score":
                     scores = some
+                elif some.kind == FORECAST and self._outlook is not None:
+                    scores = some
+                    self._quality.add(int(now), some)
                 elif some.kind == "alarm" and len(some):
                     self._keep_alarms(some, now)
             if int(now) != self._second:
@@ -143,8 +138,10 @@ class LiveView:
             if len(batch):
                 self._pending.append((batch, scores))
                 self._pending_rows += len(batch)
+                self._pending_bytes += bytes_of(scores)
                 self._pending_s = now
-            if self._pending_rows >= LOOK_ROWS or now >= self._next_look_s:
+            many = self._pending_rows >= LOOK_ROWS or self._pending_bytes >= LOOK_BYTES
+            if many or now >= self._next_look_s:
                 self._next_look_s = now + LOOK_EVERY_S
                 self._look(now)
 
@@ -193,6 +190,8 @@ class LiveView:
             cursor.alarm, cursor.dead = self._alarms.last, self._dead.last
             totals = {"alarms_total": self._alarm_total, "dead_letters": self._dead_total}
             seconds = self._history.read(cursor.second, int(now))
+            if self._outlook is not None:
+                seconds |= self._quality.read(cursor.second, int(now))
             streams = self._watch.summaries()
         cursor.second = int(now)
         found: dict[str, Any] = {
@@ -210,6 +209,7 @@ class LiveView:
                 "pipeline": self._pipeline,
                 "features": self._features,
                 "kept_seconds": SECONDS,
+                "forecast": None if self._outlook is None else self._outlook.facts,
             }
         if focus:
             found["focus"] = self._focus(cursor, focus, key_of(focus, keys), now)
@@ -226,10 +226,15 @@ class LiveView:
             fresh = not self._watch.watches(key)
             watched = self._watch.want(key, ASKED, now)
             if key != cursor.focus or fresh:
-                cursor.focus, cursor.points = key, 0
+                cursor.focus, cursor.points, cursor.ahead = key, 0, 0
             reset = cursor.points == 0
             cursor.points, points = self._watch.points(key, cursor.points)
-        return {"key": shown, "watched": watched, "reset": reset, **points}
+            ahead = self._watch.ahead(key)
+        found = {"key": shown, "watched": watched, "reset": reset, **points}
+        if ahead is not None and (reset or ahead.time != cursor.ahead):
+            cursor.ahead = ahead.time
+            found["ahead"] = ahead.shown
+        return found
 
     def _look(self, now: float) -> None:
         """Look through the pending batches: count them all, the rest as the budget allows."""
@@ -241,7 +246,7 @@ class LiveView:
             self._watch.observe(self._pending, now)
             self._sample_latency(self._pending[-1][0])
             self._credit_s -= time.thread_time() - began
-        self._pending, self._pending_rows = [], 0
+        self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
         self._history.add(self._second, rows=rows, batches=batches)
 
     def _affordable(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipeline.block import Batch, Bool, Float32, Int64, Records
+from pipeline.monitor.outlook import Outlook
 
 MAX_BYTES = 16 << 20
 MAX_BATCHES = 512
@@ -29,6 +30,7 @@ class Points(NamedTuple):
     time: Int64  # [P], microseconds since 1970
     value: Float32  # [P, F]
     expected: Float32  # [P, F], NaN where there is none
+    band: Float32  # [P, F, 2], how low and how high was expected; [P, 0, 2] without forecasts
     score: Float32  # [P], NaN where there is none
     alarm: Bool  # [P]
 
@@ -36,15 +38,16 @@ class Points(NamedTuple):
 class Recent:
     """Holds batches by reference, in a bounded number of bytes; ``features`` is F."""
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, features: int, outlook: Outlook | None = None) -> None:
         self._features = features
+        self._outlook = outlook
         self._batches: deque[tuple[Batch, Records | None, int]] = deque()
         self._bytes = 0
 
     def keep(self, batch: Batch, scores: Records | None) -> None:
         """Add a batch with its scores and forget what no longer fits."""
-        # Scores refer to the batch's columns, bring about as much, and expect as many values.
-        size = 2 * batch.values.nbytes + 128 * len(batch)
+        # Scores refer to the batch's columns and bring their own.
+        size = batch.values.nbytes + 128 * len(batch) + bytes_of(scores)
         self._batches.append((batch, scores, size))
         self._bytes += size
         while self._bytes > MAX_BYTES or len(self._batches) > MAX_BATCHES:
@@ -57,7 +60,7 @@ class Recent:
             rows = np.flatnonzero(batch.slot == slot)
             if len(rows):
                 rows = rows[(batch.key[rows] == key) & ~batch.end[rows]]
-                picked.append(points_of(batch, rows, scores, self._features))
+                picked.append(points_of(batch, rows, scores, self._features, self._outlook))
                 found += len(rows)
             if found >= MAX_POINTS:
                 break
@@ -65,7 +68,8 @@ class Recent:
         if not picked:
             none = np.zeros(0, np.int64)
             wide = np.zeros((0, self._features), np.float32)
-            return Points(none, wide, wide, none.astype(np.float32), none.astype(np.bool_))
+            band = _no_band(0, self._features, self._outlook)
+            return Points(none, wide, wide, band, none.astype(np.float32), none.astype(np.bool_))
         columns = zip(*picked, strict=True)
         return Points(*(np.concatenate(column)[-MAX_POINTS:] for column in columns))
 
@@ -92,27 +96,42 @@ def _column(parts: Sequence[Any], name: str) -> Any:
     return np.concatenate([getattr(part, name) for part in parts])
 
 
-def points_of(batch: Batch, rows: Int64, scores: Records | None, features: int) -> Points:
+def bytes_of(scores: Records | None) -> int:
+    """About what the columns of scores take."""
+    return 0 if scores is None else sum(column.nbytes for column in scores.columns.values())
+
+
+def points_of(
+    batch: Batch, rows: Int64, scores: Records | None, features: int, outlook: Outlook | None
+) -> Points:
     """The points of ``rows`` of a batch, joined with the scores that they caused."""
     n = len(rows)
     points = Points(
         batch.time[rows],
         _features(batch.values[rows], features),
         np.full((n, features), np.nan, np.float32),
+        _no_band(n, features, outlook),
         np.full(n, np.nan, np.float32),
         np.zeros(n, np.bool_),
     )
     if scores is None:
         return points
-    mine, theirs = _matched(batch, rows, scores)
+    mine, theirs = matched(batch, rows, scores)
     columns = scores.columns
-    if "expected" in columns:
+    if outlook is not None and "expected" in columns:
+        expected = outlook.expected(columns["expected"][theirs], features)
+        points.expected[mine], points.band[mine] = expected
+    elif "expected" in columns:
         points.expected[mine] = _features(columns["expected"][theirs], features)
     if "score" in columns:
         points.score[mine] = columns["score"][theirs]
     if "alarm" in columns:
         points.alarm[mine] = columns["alarm"][theirs]
     return points
+
+
+def _no_band(rows: int, features: int, outlook: Outlook | None) -> Float32:
+    return np.full((rows, features if outlook else 0, 2), np.nan, np.float32)
 
 
 def _features(values: Float32, features: int) -> Float32:
@@ -123,7 +142,7 @@ def _features(values: Float32, features: int) -> Float32:
     return flat
 
 
-def _matched(batch: Batch, rows: Int64, scores: Records) -> tuple[Int64, Int64]:
+def matched(batch: Batch, rows: Int64, scores: Records) -> tuple[Int64, Int64]:
     """Which of ``rows`` have a score, and where: (positions in rows, positions in scores)."""
     aligned = len(scores) == len(batch) and bool(
         (scores.offset[rows] == batch.offset[rows]).all()

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.block import Batch, Int64
-from pipeline.monitor.recent import Points, Recent, Stepped, joined, points_of
+from pipeline.monitor.outlook import Ahead, Outlook
+from pipeline.monitor.recent import Points, Recent, Stepped, joined, matched, points_of
 
 Int16 = npt.NDArray[np.int16]
 
@@ -36,15 +37,18 @@ class Watch:
     is not known is *sought* by its key in the batches that come.
     """
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, features: int, outlook: Outlook | None = None) -> None:
         self.features = min(features, MAX_FEATURES)
+        self._outlook = outlook
         shape = (STREAMS, POINTS)
         self._time = np.zeros(shape, np.int64)
         self._value = np.zeros((*shape, self.features), np.float32)
         self._expected = np.zeros((*shape, self.features), np.float32)
+        self._band = np.zeros((*shape, self.features if outlook else 0, 2), np.float32)
         self._score = np.zeros(shape, np.float32)
         self._alarm = np.zeros(shape, np.bool_)
         self._count = np.zeros(STREAMS, np.int64)  # points ever written to the ring
+        self._ahead: list[Ahead | None] = [None] * STREAMS
         self._place: dict[bytes, int] = {}
         self._key = np.full(STREAMS, b"", object)
         self._reason = [SAMPLE] * STREAMS
@@ -53,7 +57,7 @@ class Watch:
         # slot → place. The last element stays -1: it answers for all slots beyond.
         self._by_slot = np.full(1024, -1, np.int16)
         self._sought: set[bytes] = set()
-        self._recent = Recent(self.features)
+        self._recent = Recent(self.features, outlook)
         # Keys seen lately, in two generations: streams that are gone drop out with the older one.
         self._young: set[bytes] = set()
         self._old: set[bytes] = set()
@@ -72,6 +76,7 @@ class Watch:
             self._key[place] = key
             self._reason[place] = reason
             self._count[place] = 0
+            self._ahead[place] = None
             self._sought.add(key)
         self._reason[place] = max(reason, self._reason[place])
         self._touched[place] = now
@@ -97,8 +102,10 @@ class Watch:
         if len(rows):
             batch, scores = joined(pending)
             rows = self._confirmed(batch, rows, places[rows])
-            points = points_of(batch, rows, scores, self.features)
+            points = points_of(batch, rows, scores, self.features, self._outlook)
             self._write(places[rows].astype(np.int64), points)
+            if self._outlook is not None:
+                self._look_ahead(self._outlook, pending, rows, places[rows])
 
     def keys(self) -> list[bytes]:
         """Every key seen lately, up to ``MAX_KNOWN``, and every watched one."""
@@ -135,19 +142,28 @@ class Watch:
         """Points of a stream after its first ``since``, and how many there were by now.
 
         Columns: ``t`` in ms since 1970, ``v`` and ``e`` (expected) [n, F], ``s`` (score) and
-        ``a`` (alarm, 0 or 1) [n].
+        ``a`` (alarm, 0 or 1) [n]; of forecasts ``l`` and ``u`` (how low, how high) [n, F].
         """
         place = self._place.get(key)
         count = 0 if place is None else int(self._count[place])
         new = np.arange(max(since, count - POINTS, 0), count) % POINTS
         row = 0 if place is None else place
-        return count, {
+        found = {
             "t": self._time[row, new] // 1000,
             "v": self._value[row, new],
             "e": self._expected[row, new],
             "s": self._score[row, new],
             "a": self._alarm[row, new].view(np.uint8),
         }
+        if self._outlook is not None:
+            band = self._band[row, new]
+            found |= {"l": band[:, :, 0].copy(), "u": band[:, :, 1].copy()}
+        return count, found
+
+    def ahead(self, key: bytes) -> Ahead | None:
+        """The latest forecast of a watched stream."""
+        place = self._place.get(key)
+        return None if place is None else self._ahead[place]
 
     def _make_room(self, reason: int, now: float) -> int | None:
         """A free place, or that of the stream with the weakest reason, longest ago."""
@@ -219,9 +235,24 @@ class Watch:
         self._time[ordered, at] = points.time[order]
         self._value[ordered, at] = points.value[order]
         self._expected[ordered, at] = points.expected[order]
+        self._band[ordered, at] = points.band[order]
         self._score[ordered, at] = points.score[order]
         self._alarm[ordered, at] = points.alarm[order]
         self._count += added
+
+    def _look_ahead(
+        self, outlook: Outlook, pending: Sequence[Stepped], rows: Int64, places: Int16
+    ) -> None:
+        """Keep the forecast of the last of ``rows``, counted through all batches, of each place."""
+        ends = np.cumsum([len(batch) for batch, _ in pending])
+        for place, row in dict(zip(places.tolist(), rows.tolist(), strict=True)).items():
+            at = int(np.searchsorted(ends, row, side="right"))
+            batch, forecasts = pending[at]
+            if forecasts is not None:
+                mine = np.array([row - int(ends[at]) + len(batch)])
+                _, theirs = matched(batch, mine, forecasts)
+                if len(theirs):
+                    self._ahead[place] = outlook.ahead(forecasts, int(theirs[0]))
 
     def _fill(self, place: int, points: Points) -> None:
         """Begin the ring of a place with the points before now."""
@@ -229,6 +260,7 @@ class Watch:
         self._time[place, :n] = points.time
         self._value[place, :n] = points.value
         self._expected[place, :n] = points.expected
+        self._band[place, :n] = points.band
         self._score[place, :n] = points.score
         self._alarm[place, :n] = points.alarm
         self._count[place] = n

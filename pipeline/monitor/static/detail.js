@@ -1,19 +1,23 @@
-// One stream in full: value with what was expected, score with the threshold, alarm spans.
+// One stream in full: value with what was expected, score with the threshold, alarm spans; or
+// value with what was foreseen, and the forecast ahead of it.
 
 import { element, legend, part, setText } from "./dom.js";
-import { figure, number, time } from "./format.js";
+import { figure, moment, number, time } from "./format.js";
+import * as outlook from "./outlook.js";
 import { draw } from "./plot.js";
 
 export function create(root, store, actions) {
   const ids = ["title", "badge", "features", "legend", "value", "score", "empty", "readout"];
   const nodes = Object.fromEntries(ids.map((id) => [id, part(root, id)]));
-  let cursor = null; // index into the points
+  let cursor = null; // index into the points, and on into the forecast
   let scale = null;
   let chips = "";
 
   function update(change) {
     if (change.focus?.reset) cursor = null;
-    const { focus } = store;
+    const focus = outlook.visible(store);
+    const coming = outlook.ahead(store);
+    const times = moments();
     setText(nodes.title, store.selected ?? "Stream");
     const alarming = focus.a.at(-1) === 1;
     nodes.badge.hidden = !alarming;
@@ -21,16 +25,20 @@ export function create(root, store, actions) {
     showFeatures();
     nodes.empty.hidden = focus.t.length > 0;
     setText(nodes.empty, store.selected ? "Waiting for rows of this stream." : "Waiting for the first rows.");
-    const shown = views(store);
+    const shown = views(store, focus, coming);
     legend(nodes.legend, shown.legend);
-    const x = [focus.t[0] ?? store.time - 60000, focus.t.at(-1) ?? store.time];
-    if (cursor !== null) cursor = Math.min(cursor, focus.t.length - 1);
-    const at = cursor === null ? null : focus.t[cursor];
+    const x = [times[0] ?? store.time - 60000, times.at(-1) ?? store.time];
+    if (cursor !== null) cursor = Math.min(cursor, times.length - 1);
+    const at = cursor === null ? null : times[cursor];
     nodes.score.hidden = !shown.scored;
-    scale = draw(nodes.value, { x, lines: shown.lines, bands: shown.bands, cursor: at, timeAxis: !shown.scored });
+    scale = draw(nodes.value, { x, lines: shown.lines, areas: shown.areas, bands: shown.bands, cursor: at, timeAxis: !shown.scored });
     if (shown.scored) draw(nodes.score, { x, ...shown.score, bands: shown.plain, cursor: at, floor: 0 });
-    nodes.value.setAttribute("aria-label", summary(store));
-    setText(nodes.readout, readout(store, cursor));
+    nodes.value.setAttribute("aria-label", summary(store, focus, coming));
+    setText(nodes.readout, readout(store, focus, coming, cursor));
+  }
+
+  function moments() {
+    return outlook.visible(store).t.concat(outlook.ahead(store)?.t ?? []);
   }
 
   function showFeatures() {
@@ -56,14 +64,14 @@ export function create(root, store, actions) {
   function point(event) {
     if (!scale || !store.focus.t.length) return;
     const ms = scale.timeAt(event.clientX - event.target.getBoundingClientRect().left);
-    cursor = nearest(store.focus.t, ms);
+    cursor = nearest(moments(), ms);
     update({});
   }
 
   function key(event) {
-    const last = store.focus.t.length - 1;
+    const last = moments().length - 1;
     if (last < 0) return;
-    const here = cursor ?? last;
+    const here = cursor ?? outlook.visible(store).t.length - 1;
     const step = event.shiftKey ? 10 : 1;
     const moves = {
       ArrowLeft: Math.max(0, here - step), ArrowRight: Math.min(last, here + step),
@@ -87,8 +95,8 @@ export function create(root, store, actions) {
   return { update };
 }
 
-function views(store) {
-  const { focus, feature } = store;
+function views(store, focus, coming) {
+  const { feature } = store;
   const unit = store.features[feature]?.unit;
   const name = store.features[feature]?.name ?? "value";
   const value = focus.v.map((row) => row[feature] ?? null);
@@ -97,16 +105,19 @@ function views(store) {
   const scored = focus.s.some((one) => one != null);
   const lines = [{ x: focus.t, y: value, colour: "value", width: 1.75 }];
   const entries = [["value", unit ? `${name}, ${unit}` : name]];
+  const future = outlook.drawn(store, focus, coming);
+  lines.push(...future.lines);
+  entries.push(...future.entries);
   if (foreseen) {
     lines.unshift({ x: focus.t, y: expected, colour: "expected", dash: [5, 3], width: 1.5 });
-    entries.push(["expected", "expected"]);
+    if (!coming) entries.push(["expected", "expected"]);
   }
   if (scored) entries.push(["score", "score"]);
   const bands = spans(store);
   if (bands.length) entries.push(["alarm", "alarm"]);
   const { threshold } = store.status;
   return {
-    lines, bands, scored, legend: focus.t.length ? entries : [],
+    lines, areas: future.areas, bands, scored, legend: focus.t.length ? entries : [],
     plain: bands.map((band) => ({ ...band, label: "" })),
     score: {
       lines: [{ x: focus.t, y: focus.s, colour: "score", fill: true }],
@@ -130,25 +141,26 @@ function spans(store) {
   return found;
 }
 
-function readout(store, cursor) {
-  const { focus, feature } = store;
+function readout(store, focus, coming, cursor) {
+  const { feature } = store;
   const place = cursor ?? focus.t.length - 1;
   if (place < 0) return "";
+  if (place >= focus.t.length) return outlook.readout(store, coming, place - focus.t.length);
   const unit = store.features[feature]?.unit ?? "";
   const value = focus.v[place][feature];
   const expected = focus.e[place][feature];
-  const told = [time(focus.t[place]), `${number(value)} ${unit}`.trim()];
-  if (expected != null) told.push(`expected ${number(expected)}`);
+  const told = [moment(focus.t[place], store.time), `${number(value)} ${unit}`.trim()];
+  if (expected != null) told.push(`${coming ? "foreseen" : "expected"} ${number(expected)}`);
   if (focus.s[place] != null) told.push(`score ${figure(focus.s[place])}`);
   if (focus.a[place]) told.push("alarm");
   return told.join("  ·  ");
 }
 
-function summary(store) {
-  const { focus } = store;
+function summary(store, focus, coming) {
   if (!focus.t.length) return "No points yet";
   const name = store.features[store.feature]?.name ?? "value";
-  return `${name} of ${store.selected}, ${focus.t.length} points from ${time(focus.t[0])} to ${time(focus.t.at(-1))}`;
+  const points = `${name} of ${store.selected}, ${focus.t.length} points from ${time(focus.t[0])} to ${time(focus.t.at(-1))}`;
+  return coming ? `${points}, and a forecast to ${time(coming.t.at(-1))}` : points;
 }
 
 function nearest(times, ms) {

@@ -7,6 +7,7 @@ const short = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
 const clock = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
 });
+const hours = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
 
 export const NONE = "–";
@@ -20,6 +21,17 @@ export const number = (value) => (value == null ? NONE : significant.format(valu
 export const figure = (value) => (value == null ? NONE : short.format(value));
 
 export const time = (ms) => clock.format(ms);
+
+// A share, such as of a band: "80 %".
+export const share = (value) => (value == null ? NONE : `${whole.format(value * 100)} %`);
+
+export const stepsText = (steps) => (steps === 1 ? "1 step" : `${count(steps)} steps`);
+
+// A label of an axis whose marks are `step` ms apart and that spans `span` ms.
+export function tick(ms, step, span) {
+  if (step >= 86400000) return day.format(ms);
+  return span > 86400000 ? `${day.format(ms)} ${hours.format(ms)}` : clock.format(ms);
+}
 
 // The time, with the day where it is not the day of `now`.
 export const moment = (ms, now) =>

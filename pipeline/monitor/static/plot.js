@@ -1,6 +1,6 @@
 // A line chart on a canvas: axes, bands, lines, a cursor. Colours are the page's CSS variables.
 
-import { count, number, time } from "./format.js";
+import { count, number, tick } from "./format.js";
 
 const LEFT = 52;
 const RIGHT = 12;
@@ -13,8 +13,9 @@ const TIME_STEPS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 180
 export const colour = (name) =>
   getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-// draw(canvas, {x: [from, to], lines, bands, levels, cursor, floor, timeAxis, whole})
-//   lines   [{x: [ms], y: [number|null], colour, dash?, width?, fill?, step?}]
+// draw(canvas, {x: [from, to], lines, areas, bands, levels, cursor, floor, timeAxis, whole})
+//   lines   [{x: [ms], y: [number|null], colour, dash?, width?, fill?, joined?}], joined over pauses
+//   areas   [{x: [ms], low, high: [number|null], colour, alpha}] between two lines, behind the lines
 //   bands   [{from, to, colour, label?}] behind everything
 //   levels  [{y, colour, label}] horizontal
 //   cursor  ms or null; floor: the least upper end of the y axis; timeAxis: false hides the labels
@@ -49,6 +50,7 @@ export function draw(canvas, chart) {
   pen.clip();
   let free = inner.left; // where the next label may begin
   for (const band of chart.bands ?? []) free = shade(pen, inner, band, x, free);
+  for (const area of chart.areas ?? []) between(pen, area, x, y);
   for (const line of chart.lines) stroke(pen, inner, line, x, y);
   for (const level of chart.levels ?? []) horizontal(pen, inner, level, y);
   if (chart.cursor != null) crosshair(pen, inner, chart, x, y);
@@ -62,12 +64,18 @@ export function draw(canvas, chart) {
 function extent(chart) {
   let low = Infinity;
   let high = -Infinity;
-  for (const line of chart.lines) {
-    for (const value of line.y) {
-      if (value == null) continue;
+  const [from, to] = chart.x;
+  const reach = (x, values) => {
+    values.forEach((value, i) => {
+      if (value == null || x[i] < from || x[i] > to) return;
       if (value < low) low = value;
       if (value > high) high = value;
-    }
+    });
+  };
+  for (const line of chart.lines) reach(line.x, line.y);
+  for (const area of chart.areas ?? []) {
+    reach(area.x, area.low);
+    reach(area.x, area.high);
   }
   for (const level of chart.levels ?? []) high = Math.max(high, level.y * 1.1);
   if (chart.floor != null) [low, high] = [Math.min(low, 0), Math.max(high, chart.floor)];
@@ -109,7 +117,7 @@ function timeAxis(pen, inner, from, to, x) {
   pen.fillStyle = colour("muted");
   for (let ms = Math.ceil(from / step) * step; ms <= to; ms += step) {
     const place = x(ms);
-    if (place > inner.left + 22 && place < inner.right - 22) pen.fillText(time(ms), place, inner.bottom + 7);
+    if (place > inner.left + 22 && place < inner.right - 22) pen.fillText(tick(ms, step, to - from), place, inner.bottom + 7);
   }
 }
 
@@ -168,10 +176,23 @@ function stroke(pen, inner, line, x, y) {
   }
 }
 
+function between(pen, area, x, y) {
+  const known = area.low.map((value, i) => (area.high[i] == null ? null : value));
+  pen.globalAlpha = area.alpha;
+  pen.fillStyle = colour(area.colour);
+  for (const piece of pieces({ x: area.x, y: known, joined: area.joined })) {
+    const path = new Path2D();
+    for (const i of piece) path.lineTo(x(area.x[i]), y(area.high[i]));
+    for (const i of piece.toReversed()) path.lineTo(x(area.x[i]), y(area.low[i]));
+    pen.fill(path);
+  }
+  pen.globalAlpha = 1;
+}
+
 // The runs of points without a hole: a missing value, or a pause of many steps.
 function pieces(line) {
   const steps = line.x.slice(1).map((ms, i) => ms - line.x[i]).sort((a, b) => a - b);
-  const pause = GAP * (steps[steps.length >> 1] ?? 0);
+  const pause = line.joined ? Infinity : GAP * (steps[steps.length >> 1] ?? 0);
   const found = [];
   let current = null;
   line.y.forEach((value, i) => {

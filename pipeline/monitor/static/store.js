@@ -2,8 +2,10 @@
 
 const POINTS = 600;
 const COLUMNS = ["rows", "batches", "rejects", "alarms", "p50", "p99"];
+const SCORES = ["scores", "pinball", "covered"]; // of forecasts, a list for each scored horizon
+const POINT = ["t", "v", "e", "s", "a", "l", "u"]; // l and u come with forecasts alone
 
-const nothing = () => ({ key: null, t: [], v: [], e: [], s: [], a: [] });
+const nothing = () => ({ key: null, ahead: null, ...Object.fromEntries(POINT.map((name) => [name, []])) });
 
 export class Store {
   constructor() {
@@ -19,7 +21,8 @@ export class Store {
     this.status = {};
     this.time = Date.now();
     this.seconds = { from: 0 };
-    for (const name of COLUMNS) this.seconds[name] = [];
+    for (const name of [...COLUMNS, ...SCORES]) this.seconds[name] = [];
+    this.forecast = null;
     this.alarms = new Map();
     this.dead = [];
     this.streams = [];
@@ -33,6 +36,7 @@ export class Store {
       this.pipeline = change.pipeline;
       this.features = change.features;
       this.keptSeconds = change.kept_seconds;
+      this.forecast = change.forecast;
       if (this.wanted) this.wantFeature(this.wanted);
     }
     this.time = change.time;
@@ -52,15 +56,21 @@ export class Store {
     for (const name of COLUMNS) {
       this.seconds[name] = this.seconds[name].concat(seconds[name]).slice(-this.keptSeconds);
     }
+    for (const name of this.forecast ? SCORES : []) {
+      this.seconds[name] = seconds[name].map((sums, place) =>
+        (this.seconds[name][place] ?? []).concat(sums).slice(-this.keptSeconds),
+      );
+    }
     this.seconds.from = seconds.from + seconds.rows.length - this.seconds.rows.length;
   }
 
   addPoints(points) {
     if (points.reset) this.focus = nothing();
     this.focus.key = points.key;
-    for (const name of ["t", "v", "e", "s", "a"]) {
+    for (const name of POINT.filter((one) => points[one])) {
       this.focus[name] = this.focus[name].concat(points[name]).slice(-POINTS);
     }
+    this.focus.ahead = points.ahead ?? this.focus.ahead;
   }
 
   select(key) {

@@ -1,7 +1,7 @@
 // The figures at a glance.
 
 import { element, setText } from "./dom.js";
-import { count, duration, NONE } from "./format.js";
+import { count, duration, figure, NONE, share } from "./format.js";
 
 const RECENT_S = 5;
 
@@ -33,6 +33,14 @@ const TILES = {
   alarms: ["Open alarms", (store) => {
     const open = store.openAlarms();
     return [count(open), `${count(sum(store.seconds.alarms))} opened in 10 min`, open > 0];
+  }],
+  quality: ["In the band", ({ forecast, seconds }) => {
+    if (!forecast) return [NONE, ""];
+    const all = (sums) => sum(sums.map(sum));
+    const scores = all(seconds.scores);
+    const [low, , high] = forecast.quantiles;
+    if (!scores) return [NONE, "no truth yet"];
+    return [share(all(seconds.covered) / scores), `of ${share(high - low)}; loss ${figure(all(seconds.pinball) / scores)}`];
   }],
   dead: ["Dead letters", ({ status, seconds }) => {
     const recent = sum(seconds.rejects);
