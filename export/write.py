@@ -75,7 +75,7 @@ def write_bundle(
         versions=_versions(),
     )
     onnx.helper.set_model_props(model, {METADATA_KEY: manifest.to_json()})
-    _write(path, model.SerializeToString(deterministic=True))
+    write_model(path, model.SerializeToString(deterministic=True))
     return manifest
 
 
@@ -84,8 +84,11 @@ def _versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{tool: version(tool) for tool in tools}}
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write ``content``, check that it reads back as a bundle, and put it in its place."""
+def write_model(path: Path, content: bytes) -> None:
+    """Write ``content``, check that it reads back as a bundle, and put it in its place.
+
+    Raises BundleError; a file that was there before stays as it was.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -59,6 +59,7 @@ class Manifest(_Frozen):
 
     ``state`` and ``outputs`` describe the packed rows of state (width D) and y (width K) in order.
     ``clock`` names the columns that the runtime appends to a row's features (``pipeline.clock``).
+    ``precision`` is that of the graph's large matrix products; x, y and state are always float32.
     ``head`` holds the parameters of the task's head, which validates them itself. ``fingerprint``
     tells which states this graph can go on from: equal fingerprints, exchangeable states.
     """
@@ -72,6 +73,7 @@ class Manifest(_Frozen):
     state: tuple[Part, ...] = Field(min_length=1)
     outputs: tuple[Part, ...] = Field(min_length=1)
     head: dict[str, Any] = {}
+    precision: Literal["fp32", "fp16", "int8"] = "fp32"
     fingerprint: str
     created: str
     training: dict[str, Any] = {}
