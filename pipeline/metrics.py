@@ -17,8 +17,8 @@ import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
 from pipeline.block import Int64, Records, Reject
-from pipeline.forecast_scores import ForecastScores
 from pipeline.heads.forecast import KIND as FORECAST
+from pipeline.monitor.forecast_scores import ForecastScores
 from pipeline.monitor.histogram import BulkHistogram, Series
 from pipeline.snapshots import SnapshotStats
 
