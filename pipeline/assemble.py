@@ -12,7 +12,7 @@ from pipeline.bundle import Bundle, read_bundle
 from pipeline.commit import committer
 from pipeline.config import PipelineConfig
 from pipeline.engines.base import Engine
-from pipeline.engines.onnx import OnnxEngine
+from pipeline.engines.choose import make_engine
 from pipeline.errors import BundleError
 from pipeline.heads.anomaly import anomaly_head
 from pipeline.heads.base import Head
@@ -79,7 +79,7 @@ def assemble(config: PipelineConfig, directory: Path, stop: threading.Event) -> 
     """
     bundle, head = open_model(config, directory)
     manifest = bundle.manifest
-    engine = OnnxEngine(bundle, config.engine.device, config.engine.threads)
+    engine = make_engine(config.engine, bundle, directory)
     source = make_source(config, manifest, directory, stop)
     sink = make_sink(config, EVENTS, directory, stop)
     pool = SlotPool(config.state.slots, manifest.initial_state(), head.initial)

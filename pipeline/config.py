@@ -29,12 +29,18 @@ from pipeline.errors import ConfigError
 class EngineConfig(Table):
     """What steps the batches."""
 
-    device: Literal["cpu", "cuda"] = Field(
-        "cpu", description="Where to run; a device that is not there is an error."
+    device: Literal["cpu", "cuda", "tensorrt", "auto"] = Field(
+        "cpu",
+        description="Where to run; a device that is not there is an error. `auto` measures those "
+        "that work and takes the fastest.",
     )
     threads: int = Field(1, ge=1, le=256, description="Cores that one step may use.")
     max_rows: int = Field(
         1024, ge=1, description="Most rows in a batch; larger ones outgrow the core's cache."
+    )
+    cache: str | None = Field(
+        None,
+        description="Folder that keeps built TensorRT engines; default: `engines` beside the TOML.",
     )
 
 
