@@ -34,7 +34,7 @@ class TorchEngine:
         self.name = f"torch {torch.__version__}"
         self.device = device
         graph = onnx.load_from_string(bundle.model).graph
-        self._nodes = [_Node(node) for node in graph.node]
+        self._nodes = [Node(node) for node in graph.node]
         _check(bundle.path, self._nodes)
         self._constants = {
             tensor.name: torch.from_numpy(onnx.numpy_helper.to_array(tensor).copy()).to(device)
@@ -60,7 +60,7 @@ class TorchEngine:
         """Nothing to release by hand: the weights go with the object."""
 
 
-class _Node:
+class Node:
     """One operator with its attributes, and the names of what goes in and comes out."""
 
     def __init__(self, node: onnx.NodeProto) -> None:
@@ -78,7 +78,7 @@ class _Node:
         return answer if isinstance(answer, tuple) else (answer,)
 
 
-def _check(path: Path, nodes: list[_Node]) -> None:
+def _check(path: Path, nodes: list[Node]) -> None:
     lacking = sorted({node.operator for node in nodes} - OPERATORS.keys())
     if lacking:
         raise EngineError(

@@ -114,6 +114,12 @@ def _gather_elements(at: Attributes, x: Tensor, indices: Tensor) -> Tensor:
     return x.gather(axis, whole.long())
 
 
+def _gather_nd(at: Attributes, x: Tensor, indices: Tensor) -> Tensor:
+    if at.get("batch_dims", 0):
+        raise ValueError("GatherND with batch_dims is not part of the reference")
+    return x[indices.long().unbind(-1)]
+
+
 def _expand(_: Attributes, x: Tensor, shape: Tensor) -> Tensor:
     return x.expand(np.broadcast_shapes(x.shape, shape.tolist()))
 
@@ -223,6 +229,7 @@ OPERATORS: dict[str, Operator] = {
     "Floor": _plain(torch.floor),
     "Gather": _gather,
     "GatherElements": _gather_elements,
+    "GatherND": _gather_nd,
     "Gelu": lambda at, x: F.gelu(x, approximate=at.get("approximate", b"none").decode()),
     "Gemm": _gemm,
     "Greater": _plain(torch.gt),

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from export.reference import TorchEngine
-from export.untrained import untrained_anomaly_bundle
+from export.untrained import untrained_anomaly_bundle, untrained_forecast_bundle
 from pipeline.block import Float32
 from pipeline.bundle import Bundle, read_bundle
 from pipeline.engines.base import Engine
@@ -55,10 +55,17 @@ def _anomaly(folder: Path) -> Path:
     return path
 
 
+def _forecast(folder: Path) -> Path:
+    path = folder / "forecast.onnx"
+    untrained_forecast_bundle(path, hidden=8, look_back=12, segment=4, horizons=(1, 4))
+    return path
+
+
 # A new task's bundle joins every test by being listed here.
 MODELS: dict[str, tuple[Callable[[Path], Path], Precision]] = {
     "lstm": (small_bundle, FP32),
     "anomaly": (_anomaly, FP32),
+    "forecast": (_forecast, FP32),
 }
 
 
