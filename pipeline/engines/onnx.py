@@ -22,8 +22,12 @@ class OnnxEngine:
     """
 
     def __init__(self, bundle: Bundle, device: Device = "cpu", threads: int = 1) -> None:
-        import onnxruntime  # heavy and optional: imported where a session is made
-
+        try:
+            import onnxruntime  # heavy and optional: imported where a session is made
+        except ImportError as error:
+            raise EngineError(
+                "ONNX Runtime is not installed; install streamcell with the extra `cpu` or `gpu`"
+            ) from error
         provider = PROVIDERS[device]
         if provider not in onnxruntime.get_available_providers():
             raise EngineError(
