@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -47,13 +47,18 @@ class Silent:
 
 @dataclass(frozen=True, slots=True)
 class FitSettings:
-    """How to train; ``patience`` is how many epochs may pass without a better validation error."""
+    """How to train; ``patience`` is how many epochs may pass without a better validation error.
+
+    The learning rate rises over ``warm_up`` epochs, then follows a half cosine or stays.
+    """
 
     epochs: int
     patience: int
     learning_rate: float
     weight_decay: float = 1e-4
     clip_norm: float = 1.0
+    warm_up: int = 0
+    schedule: Literal["cosine", "constant"] = "cosine"
     seed: int = 0
 
 
@@ -103,7 +108,7 @@ def fit_module(
     while not _done(history, settings):
         epoch = len(history.validation)
         for group in optimiser.param_groups:
-            group["lr"] = settings.learning_rate * _rate(epoch / settings.epochs)
+            group["lr"] = settings.learning_rate * _rate(settings, epoch)
         history.train.append(_epoch(module, optimiser, losses, settings, epoch))
         module.eval()
         with torch.no_grad():
@@ -144,8 +149,13 @@ def _done(history: History, settings: FitSettings) -> bool:
     return epochs >= settings.epochs or epochs - 1 - history.best >= settings.patience
 
 
-def _rate(passed: float) -> float:
-    """The share of the learning rate after ``passed`` (0 to 1) of the training: a half cosine."""
+def _rate(settings: FitSettings, epoch: int) -> float:
+    """The share of the learning rate in ``epoch``."""
+    if epoch < settings.warm_up:
+        return (epoch + 1) / (settings.warm_up + 1)
+    if settings.schedule == "constant":
+        return 1.0
+    passed = (epoch - settings.warm_up) / (settings.epochs - settings.warm_up)
     return LEAST_RATE + (1.0 - LEAST_RATE) * 0.5 * (1.0 + math.cos(math.pi * passed))
 
 

@@ -63,6 +63,7 @@ def read_rows(
     features: Sequence[str] | None = None,
     label_column: str | None = None,
     drop_late: bool = False,
+    keep_missing: bool = False,
 ) -> list[Series]:
     """Read one file, or every CSV and Parquet file in a folder and its subfolders, by name.
 
@@ -72,11 +73,12 @@ def read_rows(
     Without ``features`` all numeric columns are read. Labels are true where not zero.
 
     Rows with an empty or non-finite value are left out and noted: to a stream they never came.
+    With ``keep_missing`` they stay, and such values are NaN.
     A row that isn't later than the one before is an error, or left out and noted with
     ``drop_late``. Raises DataError, which names the file and the row (counted from 1).
     """
     found = [
-        _read_file(file, name, time_column, features, label_column, drop_late)
+        _read_file(file, name, time_column, features, label_column, drop_late, keep_missing)
         for file, name in _files(path)
     ]
     first = found[0]
@@ -86,7 +88,12 @@ def read_rows(
                 f"{path}: {series.name} has the columns {', '.join(series.features)}, {first.name} "
                 f"has {', '.join(first.features)}; name the common ones with --features"
             )
-    if not any((series.values != first.values[0]).any() for series in found):
+    values = np.concatenate([series.values for series in found])
+    never = np.isnan(values).all(axis=0)
+    if never.any():
+        names = ", ".join(name for name, gone in zip(first.features, never, strict=True) if gone)
+        raise DataError(f"{path}: {names}: every value is missing; choose others with --features")
+    if (np.nanmin(values, axis=0) == np.nanmax(values, axis=0)).all():
         raise DataError(f"{path}: no value ever changes, so there is nothing to learn")
     return found
 
@@ -118,6 +125,7 @@ def _read_file(
     features: Sequence[str] | None,
     label_column: str | None,
     drop_late: bool,
+    keep_missing: bool,
 ) -> Series:
     table = _load(path)
     if table.is_empty():
@@ -144,7 +152,8 @@ def _read_file(
         tuple(chosen),
         None if label_column is None else _labels(table[label_column], path),
     )
-    return _noted(_complete(_in_order(series, path, drop_late), path))
+    series = _in_order(series, path, drop_late)
+    return _noted(_with_gaps(series) if keep_missing else _complete(series, path))
 
 
 def _load(path: Path) -> pl.DataFrame:
@@ -249,6 +258,16 @@ def _complete(series: Series, path: Path) -> Series:
     return replace(series.at(whole), notes=(*series.notes, note))
 
 
+def _with_gaps(series: Series) -> Series:
+    """With NaN for every value that is not finite."""
+    whole = np.isfinite(series.values)
+    if whole.all():
+        return series
+    note = f"{int((~whole).sum()):,} values are missing"
+    values = np.where(whole, series.values, np.float32(np.nan))
+    return replace(series, values=values, notes=(*series.notes, note))
+
+
 def _in_order(series: Series, path: Path, drop_late: bool) -> Series:
     """Each row later than all before it, or DataError."""
     before = np.maximum.accumulate(series.times)[:-1]
@@ -272,8 +291,10 @@ def _in_order(series: Series, path: Path, drop_late: bool) -> Series:
 
 def _noted(series: Series) -> Series:
     """With a note of the columns that never change."""
-    still: npt.NDArray[np.bool_] = (series.values == series.values[0]).all(axis=0)
+    start = series.values[
+        np.argmax(np.isfinite(series.values), axis=0), np.arange(len(series.features))
+    ]
+    still: npt.NDArray[np.bool_] = (np.isnan(series.values) | (series.values == start)).all(axis=0)
     names = [name for name, constant in zip(series.features, still, strict=True) if constant]
-    if not names:
-        return series
-    return replace(series, notes=(*series.notes, f"never changing: {', '.join(names)}"))
+    note = (f"never changing: {', '.join(names)}",) if names else ()
+    return replace(series, notes=(*series.notes, *note))

@@ -86,7 +86,7 @@ def test_an_interrupt_can_be_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("deploy.commands.train._Stages.advance", interrupt)
+        patch.setattr("deploy.commands.train.job.Stages.advance", interrupt)
         found = train("--data", data, "--out", out)
     assert found.exit_code == 130
     assert "--resume" in found.output

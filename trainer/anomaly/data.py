@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -57,16 +56,6 @@ def split(series: Sequence[Series], config: AnomalyConfig) -> Split:
             raise DataError(f"{one.name}: row {row + 1} holds a value that is not finite")
     starts = tuple(round(len(one) * (1.0 - config.calibration)) for one in series)
     return Split(tuple(series), starts)
-
-
-def data_hash(series: Sequence[Series]) -> str:
-    """Names the training data: features, times and values of all series, in order."""
-    digest = hashlib.sha256()
-    for one in series:
-        digest.update("\0".join((one.name, *one.features)).encode() + b"\0")
-        digest.update(np.ascontiguousarray(one.times).tobytes())
-        digest.update(np.ascontiguousarray(one.values).tobytes())
-    return digest.hexdigest()[:32]
 
 
 def normaliser(rows: Float32) -> tuple[Float32, Float32]:

@@ -18,7 +18,7 @@ from pipeline.heads.anomaly import AnomalyParams
 from trainer.anomaly.calibrate import calibrated
 from trainer.anomaly.compare import compare
 from trainer.anomaly.config import AnomalyConfig
-from trainer.anomaly.data import Split, data_hash, split
+from trainer.anomaly.data import Split, split
 from trainer.anomaly.judge import Alarm, head_of, judge, outputs
 from trainer.anomaly.labelled import on_labels
 from trainer.anomaly.learn import calibration_residuals, learn
@@ -27,6 +27,7 @@ from trainer.anomaly.residuals import residual_statistics
 from trainer.anomaly.results import Results
 from trainer.fit import Progress, Silent
 from trainer.rows import Series
+from trainer.series import data_hash, sample_interval_s
 
 SAMPLE_STREAMS = 8
 SAMPLE_ROWS = 256
@@ -112,7 +113,7 @@ def fit(
         config=config,
         features=features,
         head=params.model_dump(),
-        sample_interval_s=_interval_s(series),
+        sample_interval_s=sample_interval_s(series),
         sample=_sample(parts),
         data_hash=names,
         metrics=results.metrics(),
@@ -142,13 +143,6 @@ def score(trained: Trained, series: Series) -> Scored:
         contribution=y[:, 1 : 1 + width],
         alarms=judged.alarms,
     )
-
-
-def _interval_s(series: Sequence[Series]) -> float | None:
-    """The median time between rows; None where times don't move."""
-    steps = np.concatenate([np.diff(one.times) for one in series])
-    middle = float(np.median(steps)) / 1e6
-    return middle if middle > 0 else None
 
 
 def _sample(parts: Split) -> Float32:

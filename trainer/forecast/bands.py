@@ -12,21 +12,23 @@ class Bands(nn.Module):
     """Makes ascending quantiles of a network's outputs, and stretches them as calibrated.
 
     The quantile nearest to 0.5 is an output itself; those above and below lie at growing distances
-    from it. ``stretch [T, segments, Q]`` multiplies the distances: 1 before calibration.
+    from it. ``stretch [T, segments, S, Q]`` multiplies the distances: 1 before calibration.
     """
 
     stretch: Tensor
 
-    def __init__(self, quantiles: Sequence[float], targets: int, segments: int) -> None:
+    def __init__(
+        self, quantiles: Sequence[float], targets: int, segments: int, segment: int
+    ) -> None:
         super().__init__()
         self.quantiles, self.segments = tuple(quantiles), segments
         self.middle = min(range(len(quantiles)), key=lambda at: abs(quantiles[at] - 0.5))
-        self.register_buffer("stretch", torch.ones(targets, segments, len(quantiles)))
+        self.register_buffer("stretch", torch.ones(targets, segments, segment, len(quantiles)))
 
     def quantiles_of(self, made: Tensor, segments: Sequence[int]) -> Tensor:
         """Raw outputs [N, T, segments, S·Q] → ascending quantiles [N, T, segments·S, Q]."""
         raw = made.reshape(*made.shape[:3], -1, len(self.quantiles))
-        stretch = self.stretch[:, list(segments)].unsqueeze(2)  # [T, segments, 1, Q]
+        stretch = self.stretch[:, list(segments)]
         below = self._outward(raw, stretch, range(self.middle - 1, -1, -1), -1.0)
         above = self._outward(raw, stretch, range(self.middle + 1, len(self.quantiles)), 1.0)
         middle = raw[..., self.middle]

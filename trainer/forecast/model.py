@@ -77,8 +77,9 @@ class SegmentForecaster(StepModule):
         self.window = Window(shape.features, shape.look_back, shape.interval_s)
         inputs = 1 + len(shape.covariates)
         self.encoder = SegmentEncoder(inputs, hidden, shape.look_back, shape.segment, "encoder")
-        self.bands = Bands(shape.quantiles, targets, -(-shape.horizons[-1] // shape.segment))
-        self.place = nn.Parameter(torch.randn(self.bands.segments, hidden // 2) * 0.5)
+        segments = -(-shape.horizons[-1] // shape.segment)
+        self.bands = Bands(shape.quantiles, targets, segments, shape.segment)
+        self.place = nn.Parameter(torch.randn(segments, hidden // 2) * 0.5)
         self.channel = nn.Parameter(torch.randn(targets, hidden - hidden // 2) * 0.5)
         self.from_time = nn.Linear(2 * len(shape.calendar), hidden) if shape.calendar else None
         self.to_segment = nn.Linear(hidden, shape.segment * len(shape.quantiles))

@@ -8,9 +8,10 @@ import torch
 
 from tests.trainer.anomaly.made import machine
 from trainer.anomaly.baseline import windowed_gaussian
-from trainer.anomaly.data import LANES, Lanes, data_hash, normaliser
+from trainer.anomaly.data import LANES, Lanes, normaliser
 from trainer.anomaly.faults import KINDS, with_faults
 from trainer.anomaly.residuals import residual_statistics
+from trainer.series import data_hash
 
 RNG = np.random.default_rng
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from deploy.commands.evaluate import anomaly_config, app
+from deploy.commands.evaluate import app
+from deploy.commands.evaluate.anomaly import anomaly_config
 from pipeline.errors import ConfigError, DataError
 from tests.trainer.benchmarks.folders import write_machine, write_nab
 

@@ -1,27 +1,20 @@
-"""``streamcell evaluate``: published benchmarks by their own protocols, beside baselines."""
+"""``streamcell evaluate anomaly``: published benchmarks of anomaly detection, beside baselines."""
 
 from __future__ import annotations
 
-import platform
-import shlex
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-import pipeline
-from pipeline.errors import ConfigError
+from deploy.commands.evaluate.show import Stages, progress_bars, report_table, run_details
+from deploy.commands.settings import config_of
 
 if TYPE_CHECKING:
     from trainer.anomaly import AnomalyConfig
-
-app = typer.Typer(no_args_is_help=True, help="Run published benchmarks by their own protocols.")
 
 
 class Benchmark(StrEnum):
@@ -32,12 +25,6 @@ class Benchmark(StrEnum):
     ASD = "asd"
 
 
-@app.callback()
-def group() -> None:
-    """Run published benchmarks by their own protocols."""
-
-
-@app.command("anomaly")
 def anomaly(
     benchmark: Annotated[Benchmark, typer.Option(help="Which benchmark.")],
     data: Annotated[
@@ -91,16 +78,16 @@ def anomaly(
     )
     out.mkdir(parents=True, exist_ok=True)
     console = Console()
-    with _progress(console) as bars:
+    with progress_bars(console) as bars:
         detectors: list[Detector] = [
-            LstmDetector(config, _Stages(bars, "training")),
+            LstmDetector(config, Stages(bars, "training")),
             WindowedGaussian(),
             TrainedGaussian(),
             Persistence(),
             SmoothedPersistence(),
             RandomScore(seed),
         ]
-        detections = study.run(cases, detectors, _Stages(bars, "evaluating"))
+        detections = study.run(cases, detectors, Stages(bars, "evaluating"))
     if benchmark is Benchmark.NAB:
         report = nab_report.report(cases, detections)
     else:
@@ -110,77 +97,15 @@ def anomaly(
     command += ["--out", str(out), "--seed", str(seed), "--threads", str(threads)]
     command += ["--limit", str(limit)] if limit is not None else []
     command += [word for each in setting or [] for word in ("--set", each)]
-    report |= {
-        "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "command": shlex.join(command),
-        "settings": config.model_dump()
-        | {"streamcell": pipeline.__version__, "python": platform.python_version()},
-    }
+    report |= run_details(command, config.model_dump())
     write_report(out / "report.html", report)
-    console.print(_table(report["tables"][0]))
+    console.print(report_table(report["tables"][0]))
     console.print(report["verdict"]["text"])
     console.print(f"Written: {out / 'report.json'}, {out / 'report.html'}")
 
 
 def anomaly_config(settings: Sequence[str], seed: int, threads: int) -> AnomalyConfig:
     """The training options with ``NAME=VALUE`` settings; ConfigError names all that are wrong."""
-    from pydantic import ValidationError
-
     from trainer.anomaly import AnomalyConfig
 
-    bare = [each for each in settings if "=" not in each]
-    if bare:
-        raise ConfigError("--set", [f"{each!r} is not NAME=VALUE" for each in bare])
-    values: dict[str, Any] = {"seed": seed, "threads": threads}
-    values |= dict(each.split("=", maxsplit=1) for each in settings)
-    try:
-        return AnomalyConfig.model_validate(values)
-    except ValidationError as error:
-        problems = [
-            f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg']}"
-            for item in error.errors()
-        ]
-        raise ConfigError("--set", problems) from error
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description:<28}"),
-        BarColumn(bar_width=32),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}", style="dim"),
-        console=console,
-    )
-
-
-class _Stages:
-    """What is done now, as one bar that each stage takes over from the last."""
-
-    def __init__(self, bars: Progress, name: str) -> None:
-        self._bars = bars
-        self._task = bars.add_task(name, total=None, note="")
-
-    def stage(self, name: str, total: int) -> None:
-        """A stage of ``total`` steps begins."""
-        self._bars.reset(self._task, description=name, total=total, note="")
-
-    def advance(self, note: str) -> None:
-        """One step of the stage is done; ``note`` says how it went."""
-        self._bars.update(self._task, advance=1, note=note)
-
-
-def _table(table: Mapping[str, Any]) -> Table:
-    """A report's table for the terminal."""
-    from trainer.report import plain_text
-
-    columns, rows = table["columns"], table["rows"]
-    digits = table.get("digits", 3)
-    shown = Table(title=table["title"], title_justify="left", box=None, pad_edge=False)
-    for number, name in enumerate(columns):
-        words = any(isinstance(row[number], str) for row in rows)
-        shown.add_column(name, justify="left" if words else "right")
-    for number, row in enumerate(rows):
-        strong = number in table.get("highlight", ())
-        shown.add_row(*(plain_text(cell, digits) for cell in row), style="bold" if strong else None)
-    return shown
+    return config_of(AnomalyConfig, {"seed": seed, "threads": threads}, settings, "--set")

@@ -1,0 +1,12 @@
+"""``streamcell train``: from files of rows to a bundle and a report, one command for each task."""
+
+from __future__ import annotations
+
+import typer
+
+from deploy.commands.train.anomaly import anomaly
+from deploy.commands.train.forecast import forecast
+
+app = typer.Typer(no_args_is_help=True, help="Train a model and export it as a bundle.")
+app.command("anomaly")(anomaly)
+app.command("forecast")(forecast)
