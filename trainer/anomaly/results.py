@@ -109,7 +109,9 @@ class Results:
 
     def _headline(self) -> list[dict[str, str]]:
         model, baseline = self._means()
-        gain = 1.0 - self.learnt.validation / self.learnt.persistence
+        note = f"persistence {self.learnt.persistence:.3f}"
+        if self.learnt.persistence > 0:  # the calibration part may never change
+            note += f" ({1.0 - self.learnt.validation / self.learnt.persistence:+.0%} better)"
         return [
             {
                 "label": "Faults found",
@@ -119,7 +121,7 @@ class Results:
             {
                 "label": "Forecast error",
                 "value": f"{self.learnt.validation:.3f}",
-                "note": f"persistence {self.learnt.persistence:.3f} ({gain:+.0%} better)",
+                "note": note,
             },
             {
                 "label": "Threshold",

@@ -158,3 +158,13 @@ def test_few_rows_and_still_features_are_enough(tmp_path: Path) -> None:
     scored = score(trained, moved)
     assert np.isfinite(scored.score).all()
     assert any(one.start == 150_000_000 and one.cause == "torque" for one in scored.alarms)
+
+
+def test_a_series_that_never_changes_can_be_trained_on(tmp_path: Path) -> None:
+    """One without a step has no persistence error to compare with, and still gets its report."""
+    still = machine(300)
+    still = replace(still, values=np.ones_like(still.values))
+    trained = fit([still], QUICK.model_copy(update={"epochs": 1}), workdir=tmp_path)
+    assert trained.metrics["persistence_loss"] == 0
+    notes = [line["note"] for line in trained.report["headline"]]
+    assert "persistence 0.000" in notes
