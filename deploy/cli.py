@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import pipeline
-from deploy.commands import check, demo, doctor, evaluate, inspect, run, train
+from deploy.commands import check, demo, doctor, evaluate, export, inspect, run, train
 from pipeline.errors import StreamcellError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")
+app.command("export")(export.export)
 app.command("inspect")(inspect.inspect)
 app.command("doctor")(doctor.doctor)
 app.command("check")(check.check)

@@ -26,7 +26,12 @@ NEVER_IN_PIPELINE = ("torch", "onnx", "onnxscript", "polars", "matplotlib", "ric
 # Heavy or optional libraries, and the files (or folders) that may import them.
 PLACES = {
     # A bundle is checked by opening it, and parity by running it; all else goes by the engine.
-    "onnxruntime": ("pipeline/bundle.py", "pipeline/engines/onnx.py", "export/parity.py"),
+    "onnxruntime": (
+        "pipeline/bundle.py",
+        "pipeline/engines/onnx.py",
+        "export/parity.py",
+        "export/speed.py",
+    ),
     "cuda": ("pipeline/engines/cuda.py",),
     # Each client has a consumer and a producer; the demo judges the pipeline from outside.
     "confluent_kafka": (
