@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deploy.demo.sample import FEATURE
 from deploy.demo.streams import Streams
 
 LATE_BY = 12  # rows
@@ -27,10 +26,15 @@ class BadRow:
     cause: str
 
 
-def plan_bad_rows(streams: Streams, each: int, seed: int) -> dict[int, list[BadRow]]:
-    """``each`` records of every kind, by the row they follow, spread over streams and rows."""
+def plan_bad_rows(
+    streams: Streams, each: int, seed: int, *, may_lack: bool = False
+) -> dict[int, list[BadRow]]:
+    """``each`` records of every kind, by the row they follow, spread over streams and rows.
+
+    Where rows ``may_lack`` their value, one without is not wrong, and not among them.
+    """
     rng = np.random.default_rng((seed, 1))
-    name = FEATURE.encode()
+    name = streams.feature.encode()
     plan: dict[int, list[BadRow]] = defaultdict(list)
     for _ in range(each):
         for cause, value in (
@@ -44,6 +48,8 @@ def plan_bad_rows(streams: Streams, each: int, seed: int) -> dict[int, list[BadR
             ("late", None),
             ("duplicate", None),
         ):
+            if may_lack and cause == "missing_feature":
+                continue
             row = int(rng.integers(LATE_BY, streams.rows))
             stream = int(rng.integers(len(streams)))
             if value is not None and b"%b" in value:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from deploy.demo.edges import Topics
+from deploy.demo.scene import Scene
 from pipeline.errors import ConfigError
 
-NAME = "machine-temperature"
-MODEL = f"{NAME}.onnx"
-ROWS_FILE, SCORES_FILE, DEAD_FILE = "rows.jsonl", "scores.jsonl", "dead_letters.jsonl"
-STREAM_FIELD = "machine"
+ROWS_FILE, DEAD_FILE = "rows.jsonl", "dead_letters.jsonl"
 
 _HEAD = """\
-# Written by `streamcell demo`. A pipeline of your own starts as a copy of this file:
+# Written by `streamcell demo {task}`. A pipeline of your own starts as a copy of this file:
 #   streamcell check {path}    says what would run
 #   streamcell run {path}      runs it
 
@@ -32,7 +30,7 @@ instance = "{instance}"
 [pipeline.source]
 type = "kafka"
 brokers = "{brokers}"
-# Records like {{"time": "2014-01-16T18:00:00Z", "temperature": 89.1}}, their key names the stream.
+# Records like {{{example}}}, their key names the stream.
 topic = "{topics.rows}"
 payload = "json"
 # The reading's own time. A row not later than its stream's last goes to the dead letters.
@@ -40,14 +38,11 @@ time_field = "time"
 {assign}
 [pipeline.sink]
 type = "kafka"
-# One score for every row; alarms when they open and when they close; and what was no row.
-topic = "{topics.scores}"
-events_topic = "{topics.alarms}"
-dead_letter_topic = "{topics.dead}"
+# {told}; and what was no row.
+topic = "{topics.results}"
+{events}dead_letter_topic = "{topics.dead}"
 create_topics = true
-# Each score tells what was expected, too.
-expected = true
-
+{expected}
 [pipeline.state]
 # Bounds what is replayed after a crash.
 snapshot_every_s = 10.0
@@ -72,22 +67,20 @@ commit_every_ms = 100
 
 [pipeline.source]
 type = "file"
-# Lines like {{"{stream_field}": "press-7", "time": "2014-01-16T18:00:00Z", "temperature": 89.1}}
+# Lines like {{"{thing}": "{thing}-7", {example}}}
 path = "{rows}"
 # Wait for more lines at the end.
 follow = true
-stream_field = "{stream_field}"
+stream_field = "{thing}"
 # The reading's own time. A row not later than its stream's last goes to the dead letters.
 time_field = "time"
 
 [pipeline.sink]
 type = "file"
-# Scores and alarms, one JSON object a line; and what was no row.
-path = "{scores}"
+# {told}, a JSON object a line; and what was no row.
+path = "{results}"
 dead_letter_path = "{dead}"
-# Each score tells what was expected, too.
-expected = true
-"""
+{expected}"""
 
 _TAIL = """
 [http]
@@ -96,8 +89,15 @@ port = {port}
 """
 
 
+_EXPECTED = """\
+# Each score tells what was expected, too.
+expected = true
+"""
+
+
 def kafka_config(
     path: Path,
+    scene: Scene,
     *,
     name: str,
     instance: str,
@@ -109,30 +109,42 @@ def kafka_config(
     """Write and return the configuration of a pipeline from topic to topic."""
     text = (_HEAD + _KAFKA + _TAIL).format(
         path=path,
+        **_names(scene),
         name=name,
         instance=instance,
-        model=MODEL,
         brokers=brokers,
         topics=topics,
+        events=f'events_topic = "{topics.alarms}"\n' if topics.alarms else "",
         assign=_GROUP if group else _ALL,
         port=port,
     )
     return _write(path, text)
 
 
-def file_config(path: Path, *, port: int) -> str:
+def file_config(path: Path, scene: Scene, *, port: int) -> str:
     """Write and return the configuration of a pipeline from file to file."""
     text = (_HEAD + _FILES + _TAIL).format(
         path=path,
-        name=NAME,
-        model=MODEL,
+        **_names(scene),
+        name=scene.name,
         rows=ROWS_FILE,
-        scores=SCORES_FILE,
+        results=scene.outputs_file,
         dead=DEAD_FILE,
-        stream_field=STREAM_FIELD,
+        thing=scene.thing,
         port=port,
     )
     return _write(path, text)
+
+
+def _names(scene: Scene) -> dict[str, str]:
+    return {
+        "task": scene.task,
+        "model": scene.model,
+        "told": scene.told,
+        "example": f'"time": "{scene.example_time}", "{scene.feature}": {scene.example_value}',
+        # A forecast says by itself what is expected.
+        "expected": _EXPECTED if scene.alarms else "",
+    }
 
 
 def _write(path: Path, text: str) -> str:

@@ -50,12 +50,12 @@ class ConfluentClient:
         """A consumer of the outputs."""
         return ConfluentTail(brokers, topics)
 
-    def example(self, brokers: str, topic: str, value: str) -> str:
-        """Python that sends ``value``, an expression, to a stream; without double quotes."""
+    def example(self, brokers: str, topic: str, key: str, value: str) -> str:
+        """Python that sends ``value``, an expression, to stream ``key``; no double quotes in it."""
         return (
             "from confluent_kafka import Producer; "
             f"p = Producer({{'bootstrap.servers': '{brokers}'}}); "
-            f"p.produce('{topic}', {value}, 'machine-new'); p.flush()"
+            f"p.produce('{topic}', {value}, '{key}'); p.flush()"
         )
 
 
@@ -120,7 +120,7 @@ class ConfluentTail:
         self._consumer = Consumer(
             {
                 "bootstrap.servers": brokers,
-                "group.id": f"{topics.scores}-demo",  # asked for by the library, never joined
+                "group.id": f"{topics.results}-demo",  # asked for by the library, never joined
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "isolation.level": "read_committed",

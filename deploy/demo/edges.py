@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from deploy.demo.scene import Scene
 from pipeline.block import Int64
 
 PARTITIONS = 4
@@ -15,7 +16,7 @@ FLUSH_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """``outputs`` are JSON objects, scores and alarms; ``dead`` are partition, number, cause."""
+    """``outputs`` are JSON objects; ``dead`` are partition, number, cause."""
 
     outputs: Sequence[bytes] = ()
     dead: Sequence[tuple[int, int, str]] = field(default=())
@@ -59,22 +60,25 @@ class Tail(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """The names of one run's topics."""
+    """The names of one run's topics; ``alarms`` is None where there are no events."""
 
     rows: str
-    scores: str
-    alarms: str
+    results: str
+    alarms: str | None
     dead: str
 
     @classmethod
-    def named(cls, suffix: str = "") -> Topics:
-        """The demo's topics; ``suffix`` keeps the runs on one broker apart."""
-        names = ("rows", "scores", "alarms", "rows.dead")
-        return cls(*(f"machine-{name}{suffix}" for name in names))
+    def named(cls, scene: Scene, suffix: str = "") -> Topics:
+        """A demo's topics; ``suffix`` keeps the runs on one broker apart."""
+        rows, results, alarms, dead = (
+            f"{scene.thing}-{name}{suffix}"
+            for name in ("rows", scene.outputs, "alarms", "rows.dead")
+        )
+        return cls(rows, results, alarms if scene.alarms else None, dead)
 
-    def outputs(self) -> tuple[str, str, str]:
+    def outputs(self) -> tuple[str, ...]:
         """The topics that the pipeline writes."""
-        return self.scores, self.alarms, self.dead
+        return tuple(name for name in (self.results, self.alarms, self.dead) if name is not None)
 
 
 def dead_letter_of(headers: dict[str, Any]) -> tuple[int, int, str]:
@@ -104,6 +108,6 @@ class Client(Protocol):
         """A consumer of the outputs."""
         ...
 
-    def example(self, brokers: str, topic: str, value: str) -> str:
-        """Python that sends ``value``, an expression, to a stream; without double quotes."""
+    def example(self, brokers: str, topic: str, key: str, value: str) -> str:
+        """Python that sends ``value``, an expression, to stream ``key``; no double quotes in it."""
         ...

@@ -1,4 +1,4 @@
-"""The demo's ends on files: rows are appended to one, scores and alarms are read from another."""
+"""The demo's ends on files: rows are appended to one, outputs are read from another."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ class FileFeed:
 class FileTail:
     """Reads the pipeline's two output files as they grow."""
 
-    def __init__(self, scores: Path, dead: Path, starts: LineStarts) -> None:
-        self._scores, self._dead = _Lines(scores), _Lines(dead)
+    def __init__(self, results: Path, dead: Path, starts: LineStarts) -> None:
+        self._results, self._dead = _Lines(results), _Lines(dead)
         self._starts = starts
         self._ended = False
 
@@ -93,7 +93,7 @@ class FileTail:
         """What has come; waits at most ``timeout_s`` for the first."""
         deadline = time.monotonic() + timeout_s
         while True:
-            outputs, letters = self._scores.read(), self._dead.read()
+            outputs, letters = self._results.read(), self._dead.read()
             self._ended = not outputs and not letters
             if not self._ended or time.monotonic() > deadline:
                 break

@@ -1,4 +1,4 @@
-"""The demo from its first step to its last."""
+"""A demo from its first step to its last."""
 
 from __future__ import annotations
 
@@ -14,22 +14,18 @@ from types import FrameType
 from rich.console import Console
 from rich.markup import escape
 
+from deploy.demo.act import Act
 from deploy.demo.bad_rows import plan_bad_rows
 from deploy.demo.broker import embedded_broker, free_port, require_broker, start_broker
 from deploy.demo.edges import Feed
 from deploy.demo.folder import demo_folder
-from deploy.demo.outcome import Outcome, Places
-from deploy.demo.page import write_page
 from deploy.demo.player import LOOK_EVERY_S
+from deploy.demo.run import Places, Run
 from deploy.demo.runner import Runner
-from deploy.demo.sample import FEATURE, Sample, load_sample
 from deploy.demo.session import Session
 from deploy.demo.show import Show
-from deploy.demo.streams import LABELLED, REAL, Streams, make_streams
-from deploy.demo.tables import print_outcome, print_places
-from deploy.demo.training import train
+from deploy.demo.tables import print_counts, print_places
 from deploy.demo.transport import FileTransport, KafkaTransport, Transport
-from deploy.demo.verdict import judge
 from pipeline.errors import ConfigError
 from pipeline.manifest import Manifest
 
@@ -44,19 +40,17 @@ class Options:
     out: Path
     broker: str | None
     streams: int | None
-    rows: int
     rate: float | None
-    epochs: int
     seed: int
     keep: bool
     crash: bool
     files: bool
 
 
-def run_demo(options: Options, console: Console, command: str) -> bool:
+def run_demo(act: Act, options: Options, console: Console) -> bool:
     """Run the whole demo; whether nothing was lost or doubled. Raises StreamcellError."""
     show = Show(console, STEPS)
-    places = Places(options.out)
+    places = Places(options.out, act.scene)
     with ExitStack() as open_things, _terminated():
         # Before minutes of training.
         if options.broker is not None:
@@ -65,44 +59,40 @@ def run_demo(options: Options, console: Console, command: str) -> bool:
             problem = "it shows exactly-once, which needs a broker; files are at least once"
             raise ConfigError("--crash", [problem])
         open_things.enter_context(demo_folder(options.out))
-        sample = load_sample(options.rows)
-        manifest = _train(options, sample, places, show, command)
-        transport = _transport(options, places, show, open_things)
-        streams = make_streams(sample, options.streams or transport.streams, options.seed)
+        manifest = _train(act, places, show)
+        transport = _transport(act, options, places, show, open_things)
         pipeline = _start(places, transport, show, open_things)
-        outcome = _play(options, streams, transport, pipeline, manifest, show, open_things)
+        run = _play(act, options, transport, pipeline, manifest, show, open_things)
         show.step("What came of it")
-        write_page(places, streams, outcome, command)
-        print_outcome(show, outcome)
-        print_places(show, places, transport)
+        print_counts(show, run, act.scene)
+        act.finish(run, places, show)
+        print_places(show, places, transport, act.next_steps(places))
         if options.keep:
             _keep(show, pipeline[0], transport)
-    return outcome.good
+    return run.good
 
 
-def _train(options: Options, sample: Sample, places: Places, show: Show, command: str) -> Manifest:
-    show.step(f"Train on {len(sample.train):,} readings of one machine's {FEATURE}")
-    show.say("Sample: Numenta Anomaly Benchmark, machine temperature, one reading in 5 minutes")
+def _train(act: Act, places: Places, show: Show) -> Manifest:
     began = time.monotonic()
-    manifest = train(
-        sample, places, show, epochs=options.epochs, seed=options.seed, command=command
-    )
-    show.say(f"trained in {time.monotonic() - began:.0f} s, without labels")
+    manifest = act.train(places, show)
+    show.say(f"trained and exported in {time.monotonic() - began:.0f} s")
     parity = manifest.parity
     show.say(
         f"parity: stepping the exported model row by row differs from the trained one by "
         f"[bold]{parity['y_deviation']:.1e}[/] at most (allowed {parity['tolerance']:.0e}), over "
         f"{parity['streams']:.0f} × {parity['rows']:.0f} rows"
     )
-    show.say(f"model: {places.model}, alarm threshold {manifest.head['threshold']:.3f}")
+    show.say(f"model: {places.model}")
     return manifest
 
 
-def _transport(options: Options, places: Places, show: Show, open_things: ExitStack) -> Transport:
+def _transport(
+    act: Act, options: Options, places: Places, show: Show, open_things: ExitStack
+) -> Transport:
     """The user's Kafka, or the embedded broker, or files where it can't be had."""
     if options.broker is not None:
         show.step(f"Use the Kafka at {options.broker}")
-        return KafkaTransport(options.broker, own=False)
+        return KafkaTransport(options.broker, act.scene, own=False)
     show.step("Start a broker that speaks Kafka's protocol")
     program = None if options.files else embedded_broker()
     reason = "as asked for" if options.files else "noida-db is not installed on this platform"
@@ -118,10 +108,11 @@ def _transport(options: Options, places: Places, show: Show, open_things: ExitSt
             open_things.callback(shutil.rmtree, data, ignore_errors=True)
             open_things.callback(broker.stop)
             show.say(f"embedded broker (noida-db) on {address}; it is gone when the demo ends")
-            return KafkaTransport(address, own=True)
+            return KafkaTransport(address, act.scene, own=True)
     show.say(f"no broker: {reason}. Streaming from files instead, at least once")
-    show.say("[dim]With a Kafka of your own: streamcell demo --broker HOST:PORT[/]")
-    return FileTransport(places.folder)
+    task = act.scene.task
+    show.say(f"[dim]With a Kafka of your own: streamcell demo {task} --broker HOST:PORT[/]")
+    return FileTransport(places.folder, act.scene)
 
 
 def _start(
@@ -142,35 +133,28 @@ def _start(
 
 
 def _play(
+    act: Act,
     options: Options,
-    streams: Streams,
     transport: Transport,
     pipeline: tuple[Runner, Feed],
     manifest: Manifest,
     show: Show,
     open_things: ExitStack,
-) -> Outcome:
+) -> Run:
     runner, feed = pipeline
-    rate = options.rate or transport.rate
+    rate = options.rate or min(transport.rate, act.rate_most)
+    streams = act.streams(options.streams or min(transport.streams, act.streams_most))
     days = (streams.times[-1] - streams.times[0]) / 86_400e6
     show.step(f"Play {days:.0f} days of {len(streams)} live streams at {rate:,.0f} rows/s")
-    faults = sum(1 for window in streams.windows if window.kind != LABELLED)
-    bad = plan_bad_rows(streams, BAD_EACH, options.seed)
-    show.say(
-        f"{REAL}, and {len(streams) - 1} copies: rotated in time, scaled, moved, a little noisy; "
-        f"{faults} with one injected fault"
-    )
+    bad = plan_bad_rows(streams, BAD_EACH, options.seed, may_lack=act.scene.may_lack)
+    show.say(act.describe())
     show.say(f"{sum(map(len, bad.values()))} broken records among them, on purpose")
-    session = Session(streams, transport, feed, runner, show, rate=rate, bad=bad)
+    session = Session(act, streams, transport, feed, runner, show, rate=rate, bad=bad)
     open_things.callback(session.close)
     played = session.run(crash=options.crash, stop=not options.keep)
-    heard = session.listener
-    alarms = heard.alarms()
-    return Outcome(
+    return Run(
         counts=played.counts,
-        verdict=judge(streams, alarms),
-        alarms=tuple(alarms),
-        doubled_alarms=heard.doubled_alarms,
+        doubled_events=session.listener.doubled_events,
         seconds=played.seconds,
         waited_s=played.waited_s,
         crash_s=played.crash_s,
@@ -178,11 +162,7 @@ def _play(
         rows_each=streams.rows,
         guarantee="exactly_once" if transport.exactly_once else "at_least_once",
         transport=transport.name,
-        threshold=float(manifest.head["threshold"]),
         parity=manifest.parity,
-        real_score=heard.real_score,
-        real_expected=heard.real_expected,
-        real_alarm=heard.real_alarm,
     )
 
 

@@ -51,11 +51,11 @@ class KafkaPythonClient:
         """A consumer of the outputs."""
         return KafkaPythonTail(brokers, topics)
 
-    def example(self, brokers: str, topic: str, value: str) -> str:
-        """Python that sends ``value``, an expression, to a stream; without double quotes."""
+    def example(self, brokers: str, topic: str, key: str, value: str) -> str:
+        """Python that sends ``value``, an expression, to stream ``key``; no double quotes in it."""
         return (
             f"from kafka import KafkaProducer; p = KafkaProducer(bootstrap_servers='{brokers}'); "
-            f"p.send('{topic}', {value}.encode(), b'machine-new'); p.flush()"
+            f"p.send('{topic}', {value}.encode(), b'{key}'); p.flush()"
         )
 
 

@@ -11,7 +11,6 @@ import orjson
 from deploy.demo.bad_rows import LATE_BY, BadRow, time_text
 from deploy.demo.counter import Counter
 from deploy.demo.edges import Feed
-from deploy.demo.sample import FEATURE
 from deploy.demo.streams import Streams
 
 LOOK_EVERY_S = 0.2
@@ -101,6 +100,9 @@ class Player:
 
     def _records(self, row: int) -> list[bytes]:
         """The JSON of one reading of every stream."""
-        head = b'{"time":"%b","%b":' % (time_text(self._streams, row), FEATURE.encode())
+        head = b'{"time":"%b","%b":' % (
+            time_text(self._streams, row),
+            self._streams.feature.encode(),
+        )
         cells = orjson.dumps(self._streams.values[row], option=orjson.OPT_SERIALIZE_NUMPY)
         return [head + cell + b"}" for cell in cells[1:-1].split(b",")]

@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from deploy.demo.act import Act
 from deploy.demo.bad_rows import BadRow
 from deploy.demo.counter import Counter, Counts
 from deploy.demo.edges import Feed
-from deploy.demo.listener import AlarmEvent, Listener
 from deploy.demo.player import LOOK_EVERY_S, Player
 from deploy.demo.runner import Runner
 from deploy.demo.show import Bar, Show
 from deploy.demo.streams import Streams
-from deploy.demo.ticker import AlarmTicker
 from deploy.demo.transport import Transport
 from pipeline.errors import SourceError
 
@@ -36,6 +35,7 @@ class Session:
 
     def __init__(
         self,
+        act: Act,
         streams: Streams,
         transport: Transport,
         feed: Feed,
@@ -53,13 +53,14 @@ class Session:
         self._player = Player(
             streams, feed, self._counter, partitions=partitions, rate=rate, bad=bad
         )
-        self._ticker = AlarmTicker(show, streams)
         self._crash_at: int | None = None
         self._crashed = 0.0
         self._recovering = False
         self._answered_at_ready: int | None = None
         self._crash_s: float | None = None
-        self.listener = Listener(transport.tail(), self._counter, streams)
+        self._outputs = act.scene.outputs
+        self.listener = act.listener(transport.tail(), self._counter)
+        self._ticker = act.ticker(show)
 
     def run(self, *, crash: bool, stop: bool) -> Played:
         """Play everything; with ``crash`` the pipeline is killed half-way and started again.
@@ -83,7 +84,7 @@ class Session:
                 "broker's log"
             )
         self._raise_failure()
-        self._ticker.take(self._events())
+        self._ticker.tell()
         self._ticker.summary()
         return Played(self._counter.counts(), seconds, self._player.waited_s, self._crash_s)
 
@@ -108,13 +109,10 @@ class Session:
             self._await_recovery()
         else:
             self._runner.check()
-        self._ticker.take(self._events())
+        self._ticker.tell()
         counter = self._counter
-        bar.to(
-            self._player.row,
-            f"{counter.answered_rows:,} rows scored, {counter.outstanding:,} on their way, "
-            f"{self.listener.opened:,} alarms",
-        )
+        note = f"{counter.answered_rows:,} {self._outputs}, {counter.outstanding:,} on their way"
+        bar.to(self._player.row, note + self.listener.note())
 
     def _crash(self) -> None:
         self._crash_at = None
@@ -145,12 +143,6 @@ class Session:
             f"[bold green]✓ outputs come again[/] {self._crash_s:.1f} s after the kill, none of "
             "them for the second time"
         )
-
-    def _events(self) -> list[AlarmEvent]:
-        events = []
-        while self.listener.events:
-            events.append(self.listener.events.popleft())
-        return events
 
     def _raise_failure(self) -> None:
         if self.listener.failure is not None:

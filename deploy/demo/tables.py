@@ -1,24 +1,25 @@
-"""The last thing that the demo prints: what went in, what came out, what was caught."""
+"""The last thing that a demo prints: what went in, what came out, and where it all lies."""
 
 from __future__ import annotations
 
 from rich import box
 from rich.table import Table
 
-from deploy.demo.outcome import Outcome, Places, kinds_table
+from deploy.demo.run import Places, Run
+from deploy.demo.scene import Scene
 from deploy.demo.show import Show
 from deploy.demo.transport import Transport
 
 
-def print_outcome(show: Show, outcome: Outcome) -> None:
-    """The numbers of the run in two tables."""
+def print_counts(show: Show, run: Run, scene: Scene) -> None:
+    """What went in and what came out."""
     show.console.print()
-    show.console.print(_counts(outcome))
-    show.console.print()
-    show.console.print(_detection(outcome))
+    show.console.print(_counts(run, scene))
 
 
-def print_places(show: Show, places: Places, transport: Transport) -> None:
+def print_places(
+    show: Show, places: Places, transport: Transport, steps: tuple[tuple[str, str], ...]
+) -> None:
     """Where everything lies, and what to try next."""
     left = transport.left_behind()
     lines = [
@@ -30,24 +31,14 @@ def print_places(show: Show, places: Places, transport: Transport) -> None:
     if left:
         lines.append(f"[bold]Left in place[/]       {left}")
     lines += ["", "[bold]Next[/]"]
-    lines += [
-        f"  [cyan]streamcell {command}[/]   {what}"
-        for command, what in (
-            (f"inspect {places.model}", "what the model file says of itself"),
-            ("train anomaly --help", "train on rows of your own (CSV or Parquet)"),
-            (f"check {places.config}", "then copy it, and put your topics and model in"),
-            ("run pipeline.toml", "run that"),
-            ("demo --crash", "kill the pipeline half-way; nothing is lost or doubled"),
-            ("demo --keep", "leave everything up, to look around and to send rows"),
-        )
-    ]
+    lines += [f"  [cyan]streamcell {command}[/]   {what}" for command, what in steps]
     show.console.print()
     for line in lines:
         show.console.print(line, highlight=False, soft_wrap=True)
 
 
-def _counts(outcome: Outcome) -> Table:
-    counts = outcome.counts
+def _counts(run: Run, scene: Scene) -> Table:
+    counts = run.counts
     table = Table(title="Rows", title_justify="left", box=box.SIMPLE_HEAD, show_header=False)
     table.add_column()
     table.add_column(justify="right")
@@ -56,14 +47,14 @@ def _counts(outcome: Outcome) -> Table:
     def ok(count: int) -> str:
         return f"[bold {'green' if count == 0 else 'red'}]{count:,}[/]"
 
-    table.add_row("rows in", f"{counts.rows_sent:,}", f"{outcome.streams} streams")
-    table.add_row("scores out", f"{counts.rows_answered:,}", "counted from the output topic")
+    table.add_row("rows in", f"{counts.rows_sent:,}", f"{run.streams} streams")
+    table.add_row(f"{scene.outputs} out", f"{counts.rows_answered:,}", "counted from the outputs")
     table.add_row("bad records in", f"{counts.planted:,}", "planted on purpose")
     causes = ", ".join(f"{cause} {n}" for cause, n in counts.dead_letter_causes.items())
     table.add_row("dead letters out", f"{counts.dead_letters:,}", causes)
-    table.add_row("lost", ok(counts.lost), "rows without a score")
+    table.add_row("lost", ok(counts.lost), f"rows without a {scene.kind}")
     table.add_row(
-        "doubled", ok(counts.doubled + outcome.doubled_alarms), "outputs that came more than once"
+        "doubled", ok(counts.doubled + run.doubled_events), "outputs that came more than once"
     )
     wrong = counts.missing_dead_letters + counts.unexpected_dead_letters + counts.stray
     if wrong:
@@ -74,44 +65,13 @@ def _counts(outcome: Outcome) -> Table:
             f"{counts.unexpected_dead_letters} dead letters of good rows or of another cause, "
             f"{counts.stray} outputs of records never sent",
         )
-    waited = f", {outcome.waited_s:.0f} s waiting for it" if outcome.waited_s >= 1 else ""
+    waited = f", {run.waited_s:.0f} s waiting for it" if run.waited_s >= 1 else ""
     pace = "as fast as the player sent them" if not waited else "the pipeline set the pace"
-    table.add_row("rows/s", f"{outcome.rows_per_s:,.0f}", pace + waited)
+    table.add_row("rows/s", f"{run.rows_per_s:,.0f}", pace + waited)
     for name, value in (("p50", counts.latency_p50_ms), ("p99", counts.latency_p99_ms)):
         text = "–" if value is None else f"{value:,.0f} ms"
         note = "from produce to output seen by a consumer"
-        if outcome.crash_s is not None:
-            note += f", the {outcome.crash_s:.1f} s of the crash among them"
+        if run.crash_s is not None:
+            note += f", the {run.crash_s:.1f} s of the crash among them"
         table.add_row(f"latency {name}", text, note if name == "p50" else "")
     return table
-
-
-def _detection(outcome: Outcome) -> Table:
-    verdict = outcome.verdict
-    table = Table(title="Alarms", title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("")
-    for name in ("windows", "caught", "by chance", "delay", "at its end"):
-        table.add_column(name, justify="right")
-    for name, windows, caught, ended, chance, delay in kinds_table(verdict):
-        table.add_row(
-            name,
-            f"{windows}",
-            f"{caught}" if windows else "–",
-            "" if chance is None else f"{chance * windows:.1f}",
-            "" if delay is None else _minutes(delay),
-            f"{ended}" if ended else "",
-        )
-    table.caption = (
-        f"real machine: alarms {verdict.real_alarms}, outside the labelled windows "
-        f"{verdict.real_false_alarms}\n"
-        f"all streams: alarms {verdict.alarms:,}, outside every window {verdict.false_alarms:,}, "
-        f"{verdict.false_alarms_per_week:.2f} per stream and week\n"
-        "by chance: as many would meet an alarm where no fault was put in\n"
-        "at its end: noticed only in the hour after it, by the return to normal"
-    )
-    table.caption_justify = "left"
-    return table
-
-
-def _minutes(delay: float) -> str:
-    return f"{delay:.0f} min" if delay < 120 else f"{delay / 60:.1f} h"

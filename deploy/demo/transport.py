@@ -9,17 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from deploy.demo.config_file import (
-    DEAD_FILE,
-    NAME,
-    ROWS_FILE,
-    SCORES_FILE,
-    STREAM_FIELD,
-    file_config,
-    kafka_config,
-)
+from deploy.demo.config_file import DEAD_FILE, ROWS_FILE, file_config, kafka_config
 from deploy.demo.edges import PARTITIONS, Client, Feed, Tail, Topics
 from deploy.demo.file_edges import FileFeed, FileTail, LineStarts
+from deploy.demo.scene import Scene
 
 
 class Transport(Protocol):
@@ -69,10 +62,11 @@ class KafkaTransport:
     partitions = PARTITIONS
     exactly_once = True
 
-    def __init__(self, brokers: str, *, own: bool) -> None:
+    def __init__(self, brokers: str, scene: Scene, *, own: bool) -> None:
         self.brokers = brokers
+        self.scene = scene
         self.own = own
-        self.topics = Topics.named("" if own else f"-{secrets.token_hex(3)}")
+        self.topics = Topics.named(scene, "" if own else f"-{secrets.token_hex(3)}")
         self._client = client()
         self.streams, self.rate = self._client.streams, self._client.rate
         self._instance = "demo"
@@ -87,6 +81,7 @@ class KafkaTransport:
         # A killed consumer's partitions are never given to another by the embedded broker.
         return kafka_config(
             path,
+            self.scene,
             name=self._pipeline,
             instance=self._instance,
             brokers=self.brokers,
@@ -110,7 +105,7 @@ class KafkaTransport:
 
     @property
     def _pipeline(self) -> str:
-        return NAME + self.topics.rows.removeprefix(Topics.named().rows)
+        return self.scene.name + self.topics.rows.removeprefix(Topics.named(self.scene).rows)
 
     def feed(self) -> Feed:
         """Make the topic of the rows and open a producer."""
@@ -124,8 +119,11 @@ class KafkaTransport:
     def example(self) -> str:
         """A producer in one line, for this environment's own Python."""
         # Single quotes only: the shell has the double ones.
-        row = "{'time': '2014-02-20T00:00:00Z', 'temperature': 92.5}"
-        code = self._client.example(self.brokers, self.topics.rows, f"json.dumps({row})")
+        scene = self.scene
+        row = f"{{'time': '{scene.example_time}', '{scene.feature}': {scene.example_value}}}"
+        code = self._client.example(
+            self.brokers, self.topics.rows, scene.newcomer, f"json.dumps({row})"
+        )
         return f'{sys.executable} -c "import json; {code}"'
 
     def left_behind(self) -> str:
@@ -141,6 +139,7 @@ class FileTransport:
     """Files in ``folder``, for where there is no broker."""
 
     folder: Path
+    scene: Scene
     partitions: int = 1
     streams: int = 300
     rate: float = 20_000.0
@@ -152,7 +151,7 @@ class FileTransport:
 
     def configure(self, path: Path, port: int) -> str:
         """Write the pipeline's TOML and return its text."""
-        return file_config(path, port=port)
+        return file_config(path, self.scene, port=port)
 
     def after_crash(self, path: Path, port: int) -> str:  # noqa: ARG002 - the contract
         """Nothing."""
@@ -160,15 +159,20 @@ class FileTransport:
 
     def feed(self) -> Feed:
         """Make the file of the rows."""
-        return FileFeed(self.folder / ROWS_FILE, self._starts, STREAM_FIELD)
+        return FileFeed(self.folder / ROWS_FILE, self._starts, self.scene.thing)
 
     def tail(self) -> Tail:
         """Listen to the files of the outputs."""
-        return FileTail(self.folder / SCORES_FILE, self.folder / DEAD_FILE, self._starts)
+        results = self.folder / self.scene.outputs_file
+        return FileTail(results, self.folder / DEAD_FILE, self._starts)
 
     def example(self) -> str:
         """A line more."""
-        row = f'"{STREAM_FIELD}": "machine-new", "time": "2014-02-20T00:00:00Z", "temperature": 92'
+        scene = self.scene
+        row = (
+            f'"{scene.thing}": "{scene.newcomer}", "time": "{scene.example_time}", '
+            f'"{scene.feature}": {scene.example_value}'
+        )
         return f"echo '{{{row}}}' >> {self.folder / ROWS_FILE}"
 
     def left_behind(self) -> str:

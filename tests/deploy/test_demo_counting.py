@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from deploy.demo.anomaly.faults import FAULTS
+from deploy.demo.anomaly.sample import Sample, load_sample
+from deploy.demo.anomaly.streams import LABELLED, FaultyStreams, Window, make_streams
+from deploy.demo.anomaly.verdict import GRACE, Alarm, judge
 from deploy.demo.bad_rows import plan_bad_rows
 from deploy.demo.counter import Counter
-from deploy.demo.faults import FAULTS
 from deploy.demo.file_edges import LineStarts
-from deploy.demo.sample import Sample, load_sample
-from deploy.demo.streams import LABELLED, Streams, Window, make_streams
-from deploy.demo.verdict import GRACE, Alarm, judge
 
 
 def counter_with(rows: int) -> Counter:
@@ -184,12 +184,12 @@ def test_bad_rows_are_of_every_cause(sample: Sample) -> None:
     assert all(0 <= row < 100 for row in plan)
 
 
-def flat_streams(*windows: Window) -> Streams:
+def flat_streams(*windows: Window) -> FaultyStreams:
     """Three streams of a week."""
     rows = 7 * 24 * 12
     times = np.arange(rows, dtype=np.int64) * 300_000_000
     values = np.zeros((rows, 3), np.float32)
-    return Streams((b"machine-real", b"a", b"b"), times, values, windows)
+    return FaultyStreams("temperature", (b"machine-real", b"a", b"b"), times, values, windows)
 
 
 def test_verdict_counts_catches_and_false_alarms() -> None:

@@ -13,6 +13,7 @@ import orjson
 import pytest
 from confluent_kafka import Producer
 
+from deploy.demo.anomaly.act import SCENE
 from deploy.demo.confluent_edges import ConfluentClient
 from deploy.demo.edges import PARTITIONS, Client, Heard, Tail, Topics
 from deploy.demo.file_edges import FileFeed, FileTail, LineStarts
@@ -43,7 +44,7 @@ def hear(tail: Tail, count: int) -> Heard:
 
 def topics_on(broker: Broker, client: Client) -> Topics:
     """New topics, made."""
-    topics = Topics.named(f"-{uuid4().hex[:8]}")
+    topics = Topics.named(SCENE, f"-{uuid4().hex[:8]}")
     for name in topics.outputs():
         client.create_topic(broker.address, name)
     return topics
@@ -52,7 +53,7 @@ def topics_on(broker: Broker, client: Client) -> Topics:
 def test_feed_and_tail_on_kafka(noida: Broker, client: Client) -> None:
     """Records keep their order within a partition; both ends agree on what was sent."""
     topics = topics_on(noida, client)
-    feed = client.feed(noida.address, topics.scores)
+    feed = client.feed(noida.address, topics.results)
     tail = client.tail(noida.address, topics)
     try:
         for start in range(0, 1000, 50):
@@ -76,8 +77,9 @@ def test_tail_hears_alarms_and_dead_letters(noida: Broker, client: Client) -> No
     producer = Producer({"bootstrap.servers": noida.address})
     headers = {"cause": b"late", "partition": b"3", "offset": b"41"}
     producer.produce(topics.dead, b"x", headers=list(headers.items()))
+    assert topics.alarms is not None
     producer.produce(topics.alarms, b"alarm")
-    producer.produce(topics.scores, b"score")
+    producer.produce(topics.results, b"score")
     assert producer.flush(10) == 0
     tail = client.tail(noida.address, topics)
     try:
@@ -96,10 +98,10 @@ def test_tail_waits_for_commits(noida: Broker, client: Client) -> None:
     producer = Producer(settings)
     producer.init_transactions(10)
     producer.begin_transaction()
-    producer.produce(topics.scores, b"committed", partition=0)
+    producer.produce(topics.results, b"committed", partition=0)
     producer.commit_transaction(10)
     producer.begin_transaction()
-    producer.produce(topics.scores, b"open", partition=0)
+    producer.produce(topics.results, b"open", partition=0)
     producer.flush(10)
     client.end_transactions(noida.address, name)
     tail = client.tail(noida.address, topics)
@@ -112,14 +114,14 @@ def test_tail_waits_for_commits(noida: Broker, client: Client) -> None:
 def test_topic_that_is_there_already(noida: Broker, client: Client) -> None:
     """Someone else's topic is not played into: the counting needs an empty one."""
     topics = topics_on(noida, client)
-    with pytest.raises(SinkError, match=topics.scores):
-        client.create_topic(noida.address, topics.scores)
+    with pytest.raises(SinkError, match=topics.results):
+        client.create_topic(noida.address, topics.results)
 
 
 def test_example_sends_a_row(noida: Broker, client: Client) -> None:
     """What the demo tells the user to type works in a shell."""
     topics = topics_on(noida, client)
-    code = client.example(noida.address, topics.scores, "json.dumps({'temperature': 92.5})")
+    code = client.example(noida.address, topics.results, "new", "json.dumps({'temperature': 92.5})")
     subprocess.run(f'{sys.executable} -c "import json; {code}"', shell=True, check=True)  # noqa: S602 - the point of it
     tail = client.tail(noida.address, topics)
     try:

@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from deploy.demo.anomaly.act import SCENE
 from deploy.demo.broker import answers, embedded_broker, free_port, require_broker, start_broker
 from deploy.demo.children import Child
 from deploy.demo.edges import Topics
 from deploy.demo.folder import demo_folder
+from deploy.demo.forecast.act import SCENE as FORECAST
+from deploy.demo.scene import Scene
 from deploy.demo.transport import FileTransport, KafkaTransport
 from pipeline.config import load_config
 from pipeline.errors import ConfigError, SourceError
@@ -149,10 +152,11 @@ def test_broker_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
             require_broker(address)
 
 
+@pytest.mark.parametrize("scene", [SCENE, FORECAST], ids=lambda scene: scene.task)
 @pytest.mark.parametrize("own", [True, False])
-def test_kafka_configuration_is_valid(tmp_path: Path, own: bool) -> None:
+def test_kafka_configuration_is_valid(tmp_path: Path, own: bool, scene: Scene) -> None:
     """What the demo writes passes the pipeline's own check."""
-    transport = KafkaTransport("127.0.0.1:9092", own=own)
+    transport = KafkaTransport("127.0.0.1:9092", scene, own=own)
     transport.configure(tmp_path / "pipeline.toml", 9464)
     (pipeline,) = load_config(tmp_path / "pipeline.toml").pipeline
     assert pipeline.guarantee == "exactly_once"
@@ -161,13 +165,15 @@ def test_kafka_configuration_is_valid(tmp_path: Path, own: bool) -> None:
     assert pipeline.source.assign == ("all" if own else "group")
     assert pipeline.source.topic == transport.topics.rows
     assert pipeline.sink.dead_letter_topic == transport.topics.dead
-    assert (transport.topics == Topics.named()) is own
+    assert pipeline.sink.events_topic == transport.topics.alarms
+    assert (pipeline.sink.events_topic is not None) is scene.alarms
+    assert (transport.topics == Topics.named(scene)) is own
     assert (transport.left_behind() == "") is own
 
 
 def test_topics_on_a_users_kafka_are_new_each_time() -> None:
     """Two runs on one broker don't meet."""
-    one, two = (KafkaTransport("127.0.0.1:9092", own=False) for _ in range(2))
+    one, two = (KafkaTransport("127.0.0.1:9092", SCENE, own=False) for _ in range(2))
     names = [
         name
         for transport in (one, two)
@@ -177,9 +183,10 @@ def test_topics_on_a_users_kafka_are_new_each_time() -> None:
     assert one.topics.rows in one.left_behind()
 
 
-def test_file_configuration_is_valid(tmp_path: Path) -> None:
+@pytest.mark.parametrize("scene", [SCENE, FORECAST], ids=lambda scene: scene.task)
+def test_file_configuration_is_valid(tmp_path: Path, scene: Scene) -> None:
     """The fallback's file passes too, and says that it is at least once."""
-    FileTransport(tmp_path).configure(tmp_path / "pipeline.toml", 9464)
+    FileTransport(tmp_path, scene).configure(tmp_path / "pipeline.toml", 9464)
     (pipeline,) = load_config(tmp_path / "pipeline.toml").pipeline
     assert (pipeline.source.type, pipeline.sink.type) == ("file", "file")
     assert pipeline.guarantee == "at_least_once"

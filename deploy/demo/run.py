@@ -1,4 +1,4 @@
-"""Everything that one run of the demo found, and whether it may be called good."""
+"""What a run of a demo counted, and where its files lie."""
 
 from __future__ import annotations
 
@@ -6,24 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.demo.config_file import MODEL
 from deploy.demo.counter import Counts
-from deploy.demo.verdict import Alarm, Verdict
-from pipeline.block import Bool, Float32
+from deploy.demo.scene import Scene
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Run:
     """Numbers of one run; ``seconds`` from the first row sent to the last output seen.
 
-    ``real_*`` are the real machine's rows [T], NaN where no output came. ``crash_s`` is the time
-    from the kill until outputs came again, None without ``--crash``.
+    ``doubled_events`` are alarms told twice. ``crash_s`` is the time from the kill until outputs
+    came again, None without ``--crash``.
     """
 
     counts: Counts
-    verdict: Verdict
-    alarms: tuple[Alarm, ...]
-    doubled_alarms: int
+    doubled_events: int
     seconds: float
     waited_s: float
     crash_s: float | None
@@ -31,21 +27,31 @@ class Outcome:
     rows_each: int
     guarantee: str
     transport: str
-    threshold: float
     parity: dict[str, float]
-    real_score: Float32
-    real_expected: Float32
-    real_alarm: Bool
 
     @property
     def good(self) -> bool:
         """Whether nothing was lost, doubled, or dead-lettered that should not have been."""
-        return self.counts.good and self.doubled_alarms == 0
+        return self.counts.good and self.doubled_events == 0
 
     @property
     def rows_per_s(self) -> float:
         """Rows answered a second, end to end."""
         return self.counts.rows_answered / self.seconds if self.seconds > 0 else 0.0
+
+    def numbers(self) -> dict[str, Any]:
+        """For the report, beside the counts."""
+        return {
+            "transport": self.transport,
+            "guarantee": self.guarantee,
+            "streams": self.streams,
+            "rows_each": self.rows_each,
+            "seconds": self.seconds,
+            "rows_per_s": self.rows_per_s,
+            "waited_s": self.waited_s,
+            "crash_s": self.crash_s,
+            "doubled_alarms": self.doubled_events,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +59,12 @@ class Places:
     """Where things lie."""
 
     folder: Path
+    scene: Scene
 
     @property
     def model(self) -> Path:
         """The bundle."""
-        return self.folder / MODEL
+        return self.folder / self.scene.model
 
     @property
     def config(self) -> Path:
@@ -83,13 +90,3 @@ class Places:
     def log(self) -> Path:
         """The pipeline's log."""
         return self.folder / "pipeline.log"
-
-
-def kinds_table(verdict: Verdict) -> list[list[Any]]:
-    """Rows of: what, windows, caught, at its end, by chance (share), median delay in minutes."""
-    named = [("labelled, real machine", verdict.real)]
-    named += [
-        ("labelled, copies" if kind.kind == "labelled" else kind.kind, kind)
-        for kind in verdict.copies
-    ]
-    return [[name, k.windows, k.caught, k.ended, k.chance, k.delay_min] for name, k in named]

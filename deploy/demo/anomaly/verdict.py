@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from deploy.demo.sample import READING_S
-from deploy.demo.streams import LABELLED, Streams, Window
+from deploy.demo.anomaly.sample import READING_S
+from deploy.demo.anomaly.streams import LABELLED, FaultyStreams, Window
 from pipeline.block import Bool
 
 GRACE = 12  # rows, one hour
@@ -64,7 +64,7 @@ class Verdict:
     weeks: float
 
 
-def judge(streams: Streams, alarms: Sequence[Alarm]) -> Verdict:
+def judge(streams: FaultyStreams, alarms: Sequence[Alarm]) -> Verdict:
     """Hold the alarms against the windows of ``streams``."""
     by_stream: dict[int, list[Alarm]] = defaultdict(list)
     for alarm in alarms:
@@ -118,7 +118,7 @@ def _kind(
     return Kind(name, len(windows), len(delays), ended, chance, delay)
 
 
-def _unmarked(streams: Streams) -> Bool:
+def _unmarked(streams: FaultyStreams) -> Bool:
     """True where a row lies in no window nor in the grace after one, [T, S]."""
     quiet = np.ones((streams.rows, len(streams)), np.bool_)
     for window in streams.windows:
@@ -126,7 +126,7 @@ def _unmarked(streams: Streams) -> Bool:
     return quiet
 
 
-def _on(streams: Streams, alarms: Sequence[Alarm]) -> Bool:
+def _on(streams: FaultyStreams, alarms: Sequence[Alarm]) -> Bool:
     """True where an alarm is on, [T, S]."""
     on = np.zeros((streams.rows, len(streams)), np.bool_)
     for alarm in alarms:

@@ -1,7 +1,7 @@
 """The sample: one machine's temperature over eleven weeks, and when it was known to misbehave.
 
 The labelled windows are for judging alarms only; nothing of the training or of the thresholds
-sees them. Where the files come from is told in NOTICE.txt beside them.
+sees them. Where the files come from is told in NOTICE.txt one folder up.
 """
 
 from __future__ import annotations

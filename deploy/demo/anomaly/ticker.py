@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable
 
 import numpy as np
 
-from deploy.demo.listener import AlarmEvent
+from deploy.demo.anomaly.listener import AlarmEvent, AlarmListener
+from deploy.demo.anomaly.streams import LABELLED, REAL, FaultyStreams, Window
+from deploy.demo.anomaly.verdict import Alarm, touches
 from deploy.demo.show import Show
-from deploy.demo.streams import LABELLED, REAL, Streams, Window
-from deploy.demo.verdict import Alarm, touches
 
 SUMMARY_EVERY_S = 5.0
 
@@ -19,7 +18,8 @@ SUMMARY_EVERY_S = 5.0
 class AlarmTicker:
     """Prints the real machine's alarms one by one and sums the copies' up."""
 
-    def __init__(self, show: Show, streams: Streams) -> None:
+    def __init__(self, show: Show, streams: FaultyStreams, listener: AlarmListener) -> None:
+        self._events = listener.events
         self._show = show
         self._streams = streams
         self._known: dict[int, list[Window]] = defaultdict(list)
@@ -28,9 +28,10 @@ class AlarmTicker:
         self._copies: list[AlarmEvent] = []
         self._told = time.monotonic()
 
-    def take(self, events: Iterable[AlarmEvent]) -> None:
-        """Tell of these alarms, now or in the next summary."""
-        for event in events:
+    def tell(self) -> None:
+        """Tell of the alarms that came, now or in the next summary."""
+        while self._events:
+            event = self._events.popleft()
             if event.stream == REAL:
                 self._show.say(self._line(event))
             elif event.opened:

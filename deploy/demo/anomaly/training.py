@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from deploy.demo.config_file import NAME
-from deploy.demo.outcome import Places
-from deploy.demo.sample import Sample
+from deploy.demo.anomaly.sample import Sample
+from deploy.demo.run import Places
 from deploy.demo.show import Show, TrainingBar
 from export.bundle import export_bundle
 from pipeline.manifest import Manifest
@@ -23,7 +22,7 @@ def train(
     config = AnomalyConfig(hidden=HIDDEN, epochs=epochs, seed=seed)
     with TrainingBar(show) as bar:
         trained = fit([sample.train], config, workdir=places.folder / "training", progress=bar)
-    manifest = export_bundle(trained, places.model, name=NAME)
+    manifest = export_bundle(trained, places.model, name=places.scene.name)
     figures = _figures(trained, sample)
     titled = {"title": "One machine's temperature", "command": command, "figures": figures}
     write_report(places.training_report, {**trained.report, **titled})

@@ -1,0 +1,1 @@
+"""``streamcell demo forecast``: a city's taxi demand, foreseen a day ahead."""
