@@ -18,7 +18,7 @@ from pipeline.bundle import INPUTS, OUTPUTS, Bundle
 from pipeline.engines.base import Engine
 
 LOOKS = 7
-LOOK_S = 0.1
+LOOK_S = 0.05
 PROFILED_STEPS = 20
 PRODUCTS = frozenset(
     {
