@@ -49,18 +49,19 @@ def demo(
     ] = False,
     streams: Annotated[
         int | None,
-        typer.Option(min=1, max=20_000, help="Live streams. Default: 300; forecast: 200."),
+        typer.Option(min=1, max=20_000, help="Live streams. Default: 300; forecast: 100."),
     ] = None,
     rows: Annotated[
         int | None,
         typer.Option(
             min=50,
-            help="Readings of each stream. Default: 7,200 of 9,754; forecast: 1,344 of 3,646.",
+            help="Readings of each stream. Default: 7,200 of 9,754; forecast: 1,008 of 3,646,"
+            " after the 384 that fill the model's look-back.",
         ),
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option(min=1, help="Rows a second to play. Default: 20,000; forecast: 4,000."),
+        typer.Option(min=1, help="Rows a second to play. Default: 20,000; forecast: 2,000."),
     ] = None,
     epochs: Annotated[
         int | None,
@@ -78,7 +79,7 @@ def demo(
     Kafka broker and the pipeline, exactly once: the real machine, and altered
     copies with known faults. forecast: it learns months of a city's taxi
     demand and foresees each half hour of the next day, with quantiles, for
-    200 live streams. Both series are of the Numenta Anomaly Benchmark. At the
+    100 live streams. Both series are of the Numenta Anomaly Benchmark. At the
     end everything is counted from the outputs. Exits with 1 if anything was
     lost or doubled. Takes a few minutes on two cores.
 

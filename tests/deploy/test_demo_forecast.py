@@ -16,7 +16,7 @@ from rich.console import Console
 from deploy.demo.counter import Counter
 from deploy.demo.edges import Heard
 from deploy.demo.forecast.listener import ForecastListener
-from deploy.demo.forecast.sample import DAY, MARGIN, WEEK, Sample, load_sample
+from deploy.demo.forecast.sample import DAY, LOOK_BACK, MARGIN, WEEK, Sample, load_sample
 from deploy.demo.forecast.streams import MOST_SIZE, TaxiStreams, make_streams
 from deploy.demo.forecast.ticker import ForecastTicker
 from deploy.demo.forecast.verdict import judge
@@ -35,7 +35,7 @@ def sample() -> Sample:
 
 def test_the_demo_on_the_embedded_broker(tmp_path: Path) -> None:
     """Trains, exports, streams, is killed half-way, counts and judges; and takes all with it."""
-    folder, streams, rows = tmp_path / "out", 6, 220
+    folder, streams, rows = tmp_path / "out", 4, 60
     short = ["--streams", str(streams), "--rows", str(rows), "--epochs", "1", "--rate", "700"]
     command = [sys.executable, "-m", "deploy", "demo", "forecast", "--out", str(folder), *short]
     done = subprocess.run(
@@ -44,13 +44,14 @@ def test_the_demo_on_the_embedded_broker(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     numbers: dict[str, Any] = orjson.loads((folder / "demo.json").read_bytes())
     counts = numbers["counts"]
-    assert (counts["rows_sent"], counts["rows_answered"]) == (streams * rows, streams * rows)
+    played = streams * (LOOK_BACK + rows)
+    assert (counts["rows_sent"], counts["rows_answered"]) == (played, played)
     assert (counts["lost"], counts["doubled"], counts["stray"]) == (0, 0, 0)
     assert (counts["planted"], counts["dead_letters"]) == (24, 24)
     assert numbers["verdict"]["good"]
     assert [one["horizon"] for one in numbers["details"]["horizons"]] == [1, 6, 24, 48]
     for one in numbers["details"]["horizons"]:
-        assert one["forecasts"] == streams * (rows - rows // 2 - one["horizon"])
+        assert one["forecasts"] == streams * (rows - one["horizon"])
         assert 0 < one["model"]["pinball"] < one["model"]["mae"] < 1
         assert 0 < one["coverage"] < 1
     for name in ("demo.html", "report.html", "taxi-demand.onnx"):
@@ -65,7 +66,7 @@ def test_sample_is_split_in_time(sample: Sample) -> None:
     """Training ends a whole number of days in; the later part brings the week before with it."""
     assert len(sample.train) % DAY == 0
     assert sample.rows == 2 * WEEK
-    start = sample.around.times[WEEK + MARGIN]
+    start = sample.around.times[WEEK + LOOK_BACK + MARGIN]
     assert start == sample.train.times[-1] + 1_800_000_000
     assert (np.diff(sample.around.times) == 1_800_000_000).all()
     assert load_sample(10**6).rows > 8 * WEEK
@@ -85,7 +86,7 @@ def test_streams_are_repeatable_and_keep_their_days(sample: Sample) -> None:
     assert 0.01 < sizes.min() < 0.2
     assert 0.7 < sizes.max() < 1.1 * MOST_SIZE
     for number in range(1, 30):
-        assert np.corrcoef(streams.values[:, 0], streams.values[:, number])[0, 1] > 0.9
+        assert np.corrcoef(streams.values[:, 0], streams.values[:, number])[0, 1] > 0.85
 
 
 def ramp(rows: int) -> TaxiStreams:
@@ -152,18 +153,19 @@ class Told:
 
 def test_forecasts_are_kept_and_told_when_their_truth_comes() -> None:
     """All horizons of the real series, some of the others; a line says what had been foreseen."""
-    streams = ramp(10)
+    streams = ramp(LOOK_BACK + 10)
+    rows = range(LOOK_BACK, LOOK_BACK + 10)
     outputs = [
         orjson.dumps(
             {
-                "id": f"taxi-rows-{number}-{row}-0",
+                "id": f"taxi-rows-{number}-{row - LOOK_BACK}-0",
                 "type": "forecast",
                 "stream": name,
                 "time": str(np.datetime64(int(streams.times[row]), "us")) + "Z",
-                "forecast": [[[1000.0 + row, 1002.0, 1009.0]]] * 2,
+                "forecast": [[[1000.0 + row, 1402.0, 1409.0]]] * 2,
             }
         )
-        for row in range(10)
+        for row in rows
         for number, name in enumerate(("real", "b"))
     ]
     counter = Counter(2, 10)
@@ -176,15 +178,15 @@ def test_forecasts_are_kept_and_told_when_their_truth_comes() -> None:
     until(lambda: counter.answered_rows == 20, "all are heard")
     assert listener.finish(10)
     assert listener.failure is None
-    assert listener.real.shape == (10, 2, 3)
-    assert listener.kept[1, 4, 0].tolist() == [1004.0, 1002.0, 1009.0]
+    assert listener.real.shape == (LOOK_BACK + 10, 2, 3)
+    assert listener.kept[1, LOOK_BACK + 4, 0].tolist() == [1388.0, 1402.0, 1409.0]
     console = Console(record=True, width=200)
     ticker = ForecastTicker(Show(console, 1), streams, listener, (1, 3))
     ticker.tell()
     ticker.summary()
     text = console.export_text()
     assert (
-        "1009.00 thousand passengers; foreseen 1.5 hours before: 1002.00 (1006.00 to 1009.00)"
+        "1393.00 thousand passengers; foreseen 1.5 hours before: 1402.00 (1390.00 to 1409.00)"
         in text
     )
     assert "7 of 7 rows lay in the band" in text

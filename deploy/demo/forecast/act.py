@@ -6,11 +6,11 @@ from deploy.demo.counter import Counter
 from deploy.demo.edges import Tail
 from deploy.demo.forecast.listener import ForecastListener
 from deploy.demo.forecast.page import write_page
-from deploy.demo.forecast.sample import FEATURE, LATER_ROWS, load_sample
+from deploy.demo.forecast.sample import FEATURE, LATER_ROWS, LOOK_BACK, load_sample
 from deploy.demo.forecast.streams import REAL, TaxiStreams, make_streams
 from deploy.demo.forecast.tables import print_judged
 from deploy.demo.forecast.ticker import ForecastTicker
-from deploy.demo.forecast.training import HORIZONS, LOOK_BACK, QUANTILES, train
+from deploy.demo.forecast.training import HORIZONS, QUANTILES, train
 from deploy.demo.forecast.verdict import judge
 from deploy.demo.run import Places, Run
 from deploy.demo.scene import Scene
@@ -35,11 +35,14 @@ SCENE = Scene(
 
 
 class ForecastAct:
-    """See ``Act``. ``rows`` are of each stream, ``command`` is what the user typed."""
+    """See ``Act``. ``command`` is what the user typed.
+
+    ``rows`` of each stream are judged; LOOK_BACK more come before them.
+    """
 
     scene = SCENE
-    streams_most = 200
-    rate_most = 4000.0  # a forecast of 48 horizons is fifteen times as long as a score
+    streams_most = 100
+    rate_most = 2000.0  # each row the model reads a look-back of 384 rows again
 
     def __init__(
         self, *, seed: int, command: str, rows: int = LATER_ROWS, epochs: int = EPOCHS
@@ -68,7 +71,7 @@ class ForecastAct:
         """How the copies differ."""
         return (
             f"{REAL}, and {len(self._streams) - 1} copies: larger or smaller, up to an hour ahead "
-            "or behind, noisier"
+            f"or behind, noisier. The first {LOOK_BACK} rows fill the model's look-back"
         )
 
     def listener(self, tail: Tail, counter: Counter) -> ForecastListener:
@@ -90,9 +93,8 @@ class ForecastAct:
     def finish(self, run: Run, places: Places, show: Show) -> None:
         """Hold the forecasts against what came."""
         streams, heard = self._streams, self._listener
-        settling = min(LOOK_BACK, streams.rows // 2)
-        judged = judge(streams, heard.kept, JUDGED, QUANTILES, settling)
-        write_page(places, run, streams, heard.real, judged, settling, self._command)
+        judged = judge(streams, heard.kept, JUDGED, QUANTILES, LOOK_BACK)
+        write_page(places, run, streams, heard.real, judged, self._command)
         print_judged(show, judged)
 
     def next_steps(self, places: Places) -> tuple[tuple[str, str], ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from deploy.demo.forecast.sample import DAY, FEATURE
+from deploy.demo.forecast.sample import DAY, FEATURE, LOOK_BACK
 from deploy.demo.forecast.streams import TaxiStreams
 from deploy.demo.forecast.verdict import Judged
 from deploy.demo.page import report_of
@@ -37,7 +37,6 @@ def write_page(
     streams: TaxiStreams,
     real: Float32,
     judged: Sequence[Judged],
-    settling: int,
     command: str,
 ) -> None:
     """Write both files; ``real [T, H, Q]`` are the forecasts of the real series."""
@@ -57,8 +56,8 @@ def write_page(
         "in each half hour. Its earlier part was the training; this page shows the later part.",
         "The copies are the same series larger or smaller, up to an hour ahead or behind, and "
         "noisier; they share its holidays.",
-        f"The first {settling} rows of each stream are not judged: the model has not yet seen its "
-        "whole look-back.",
+        f"The first {LOOK_BACK} rows of each stream are the end of the training part, and are not "
+        "judged: until then the model has not seen its whole look-back.",
         *report["notes"],
     ]
     write_report(
@@ -110,7 +109,7 @@ def _figures(streams: TaxiStreams, real: Float32) -> list[dict[str, str]]:
     rows, ahead = streams.rows, real.shape[1]
     values = streams.values[:, 0]
     expected = np.full(rows, np.nan, np.float32)
-    expected[ahead:] = real[: rows - ahead, -1, real.shape[2] // 2]
+    expected[LOOK_BACK + ahead :] = real[LOOK_BACK : rows - ahead, -1, real.shape[2] // 2]
     figures = [
         series_figure(
             "The real series",
@@ -122,7 +121,7 @@ def _figures(streams: TaxiStreams, real: Float32) -> list[dict[str, str]]:
         )
     ]
     made = np.flatnonzero(np.isfinite(real).all(axis=(1, 2)))
-    made = made[(made >= 2 * DAY) & (made < rows - ahead)]
+    made = made[(made >= LOOK_BACK) & (made < rows - ahead)]
     for row in made[np.linspace(0, len(made) - 1, EXAMPLES).astype(int)] if len(made) else ():
         low, middle, high = real[row, :, 0], real[row, :, real.shape[2] // 2], real[row, :, -1]
         figures.append(

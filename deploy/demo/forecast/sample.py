@@ -18,7 +18,8 @@ FEATURE = "demand"  # thousands of passengers in half an hour
 TRAIN_SHARE = 0.65  # into the middle of November: two changes of the clocks would be too many
 READING_S = 1800
 DAY, WEEK = 48, 336  # rows
-LATER_ROWS = 4 * WEEK
+LATER_ROWS = 3 * WEEK
+LOOK_BACK = WEEK + DAY  # of the model: a week before each half hour of the next day is in it
 MARGIN = 2  # rows that a copy may be ahead of the real series or behind it
 
 _ROWS = Path(__file__).parent / "nyc_taxi.csv.gz"
@@ -26,7 +27,12 @@ _ROWS = Path(__file__).parent / "nyc_taxi.csv.gz"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The series before the cut, and from a week and MARGIN rows before it to MARGIN after."""
+    """The series before the cut; and ``around`` it what is played.
+
+    That begins LOOK_BACK rows before the cut, which the model saw in training: a stream's first
+    forecasts, made from an unfilled look-back, are poor. A week and MARGIN more rows come before
+    that, and MARGIN after the end.
+    """
 
     train: Series
     around: Series
@@ -34,7 +40,7 @@ class Sample:
     @property
     def rows(self) -> int:
         """Rows after the cut, without the margin."""
-        return len(self.around) - WEEK - 2 * MARGIN
+        return len(self.around) - WEEK - LOOK_BACK - 2 * MARGIN
 
 
 def load_sample(rows: int = LATER_ROWS) -> Sample:
@@ -45,4 +51,5 @@ def load_sample(rows: int = LATER_ROWS) -> Sample:
     )
     cut = round(TRAIN_SHARE * len(series)) // DAY * DAY
     end = min(cut + rows, len(series) - MARGIN)
-    return Sample(series.rows(0, cut), series.rows(cut - WEEK - MARGIN, end + MARGIN))
+    first = cut - LOOK_BACK - WEEK - MARGIN
+    return Sample(series.rows(0, cut), series.rows(first, end + MARGIN))

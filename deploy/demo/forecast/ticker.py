@@ -7,6 +7,7 @@ import time
 import numpy as np
 
 from deploy.demo.forecast.listener import ForecastListener
+from deploy.demo.forecast.sample import LOOK_BACK
 from deploy.demo.forecast.streams import REAL, TaxiStreams
 from deploy.demo.show import Show
 
@@ -47,7 +48,7 @@ class ForecastTicker:
             )
 
     def _judge(self, row: int) -> str:
-        if row < self._steps:
+        if row < LOOK_BACK + self._steps:
             return ""
         made = self._listener.real[row - self._steps, self._place]
         if not np.isfinite(made).all():

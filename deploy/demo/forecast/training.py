@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.demo.forecast.sample import DAY, FEATURE, Sample
+from deploy.demo.forecast.sample import FEATURE, LOOK_BACK, Sample
 from deploy.demo.run import Places
 from deploy.demo.show import Show, TrainingBar
 from export.forecast import export_forecast
@@ -13,7 +13,6 @@ from trainer.report import write_report
 
 HORIZONS = tuple(range(1, 49))  # each half hour of the next day
 QUANTILES = (0.1, 0.5, 0.9)
-LOOK_BACK = 8 * DAY  # the same hours a week ago are seen for every horizon
 HIDDEN = 128
 
 

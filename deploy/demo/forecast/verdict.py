@@ -2,7 +2,7 @@
 
 Persistence says that nothing changes, the seasonal naive that it will be as a week before. Both
 say one number, so all of their quantiles are that. Errors are shares of each stream's mean, over
-all streams; the first rows, in which the model has not yet seen its look-back, are left out.
+all streams; the first rows, until the model has seen its look-back, are left out.
 """
 
 from __future__ import annotations
