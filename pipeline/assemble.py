@@ -13,7 +13,7 @@ from pipeline.commit import committer
 from pipeline.config import PipelineConfig
 from pipeline.engines.base import Engine
 from pipeline.engines.choose import make_engine
-from pipeline.errors import BundleError
+from pipeline.errors import BundleError, ConfigError
 from pipeline.heads.anomaly import anomaly_head
 from pipeline.heads.base import Head
 from pipeline.heads.forecast import ForecastHead, forecast_head
@@ -34,6 +34,7 @@ HEADS: dict[str, Callable[[Manifest], Head]] = {
     "forecast": forecast_head,
 }
 EVENTS = frozenset({"alarm"})  # the kinds of outputs that tell of an event, not of a row
+WITHOUT_EVENTS = frozenset({"forecast"})  # tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,9 @@ class Parts:
 
 
 def open_model(config: PipelineConfig, directory: Path) -> tuple[Bundle, Head]:
-    """The configured bundle and its head; raises BundleError where they don't fit the pipeline.
+    """The configured bundle and its head.
+
+    Raises BundleError where they don't fit the pipeline, ConfigError where it would send nothing.
 
     ``directory`` is where relative paths of the configuration start.
     """
@@ -69,6 +72,12 @@ def open_model(config: PipelineConfig, directory: Path) -> tuple[Bundle, Head]:
             f"(missing there: {missing}; unknown to the model: {unknown}); the model's are: "
             + ", ".join(have)
         )
+    if manifest.task in WITHOUT_EVENTS and config.sink.emit == "events":
+        problem = (
+            f'sink.emit is "events", of which a {manifest.task} pipeline has none: nothing would '
+            f'be sent (the console\'s default is "events"); set emit = "all"'
+        )
+        raise ConfigError(f"pipeline {config.name}", [problem])
     return bundle, HEADS[manifest.task](manifest)
 
 

@@ -12,7 +12,7 @@ from prometheus_client import generate_latest
 
 from pipeline.assemble import assemble
 from pipeline.config import load_config
-from pipeline.errors import BundleError
+from pipeline.errors import BundleError, ConfigError
 from tests.pipeline.bundles import forecast_bundle
 
 FILE = """
@@ -93,3 +93,11 @@ def test_a_head_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     rows(tmp_path, 1)
     with pytest.raises(BundleError, match="no sample_interval_s"):
         run(tmp_path)
+
+
+def test_a_pipeline_that_would_send_nothing_is_refused(tmp_path: Path) -> None:
+    """Forecasts are no events."""
+    forecast_bundle(tmp_path / "m.onnx")
+    rows(tmp_path, 1)
+    with pytest.raises(ConfigError, match=r'set emit = "all"'):
+        run(tmp_path, 'emit = "events"')
