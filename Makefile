@@ -8,10 +8,10 @@ PYTEST_ARGS ?=
 DEMO_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check bench study clean
+.PHONY: help demo test lint types check bench bench-engines study clean
 
 help: ## List the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.run ## Train, export, stream through Kafka, show alarms and metrics (DEMO_ARGS=--keep)
 	$(BIN)/streamcell demo $(DEMO_ARGS)
@@ -30,6 +30,9 @@ check: lint types test ## Everything that CI runs
 
 bench: $(VENV)/.dev ## Measure rows/s and memory against the naive script; writes tests/benchmarks/results
 	$(BIN)/python -m tests.benchmarks
+
+bench-engines: $(VENV)/.dev ## Measure every engine and precision that this machine can run
+	$(BIN)/python -m tests.benchmarks.engines
 
 study: $(VENV)/.dev ## Run the long tests (hundreds of kills)
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)

@@ -12,6 +12,7 @@ from pipeline.errors import EngineError
 
 Device = Literal["cpu", "cuda"]
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+OPTIONS: dict[str, dict[str, str]] = {"cpu": {}, "cuda": {"use_tf32": "0"}}  # float32 means float32
 
 
 class OnnxEngine:
@@ -42,7 +43,7 @@ class OnnxEngine:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = onnxruntime.InferenceSession(
-                bundle.model, options, providers=[provider]
+                bundle.model, options, providers=[(provider, OPTIONS[device])]
             )
         except Exception as error:  # the binding raises a family of unrelated types
             raise EngineError(f"{bundle.path}: {device} session failed: {error}") from error

@@ -6,9 +6,12 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from export.lowered import lowered_bundle
+from export.precision import Lowered, Target
 from export.reference import TorchEngine
 from export.untrained import untrained_anomaly_bundle, untrained_forecast_bundle
 from pipeline.block import Float32
@@ -38,7 +41,7 @@ class Precision:
     """How far results may lie off, relative where a value exceeds 1.
 
     ``alike`` from the same rows otherwise batched, ``step`` from the reference in one step,
-    ``drift`` after 10,000 steps.
+    ``drift`` after as many steps as ``STEPS`` says.
     """
 
     alike: float
@@ -47,6 +50,8 @@ class Precision:
 
 
 FP32 = Precision(alike=1e-5, step=2e-5, drift=1e-3)
+FP16 = Precision(alike=2e-3, step=5e-3, drift=2e-2)
+INT8 = Precision(alike=2e-2, step=0.2, drift=0.3)  # a value on the edge of two steps may round up
 
 
 def _anomaly(folder: Path) -> Path:
@@ -62,23 +67,37 @@ def _forecast(folder: Path) -> Path:
 
 
 # A new task's bundle joins every test by being listed here.
-MODELS: dict[str, tuple[Callable[[Path], Path], Precision]] = {
-    "lstm": (small_bundle, FP32),
-    "anomaly": (_anomaly, FP32),
-    "forecast": (_forecast, FP32),
+TASKS: dict[str, Callable[[Path], Path]] = {
+    "lstm": small_bundle,
+    "anomaly": _anomaly,
+    "forecast": _forecast,
 }
+
+# A forecaster's state is a window of rows, in which nothing builds up.
+STEPS = {"test": 10_000, "anomaly": 10_000, "forecast": 500}
+
+# Name → the task's bundle, and what it is lowered to for which engine.
+MODELS: dict[str, tuple[str, tuple[Lowered, Target] | None, Precision]] = {
+    **{task: (task, None, FP32) for task in TASKS},
+    "anomaly-fp16": ("anomaly", ("fp16", "onnx"), FP16),
+    "anomaly-int8": ("anomaly", ("int8", "onnx"), INT8),
+    "forecast-int8-for-tensorrt": ("forecast", ("int8", "tensorrt"), INT8),
+}
+FOR_ONNX_RUNTIME = {"anomaly-int8"}  # TensorRT has other operators for bytes
 
 
 @dataclass(frozen=True)
 class Model:
     """A bundle with rows to step, and what the reference makes of them.
 
-    ``exact`` is the bundle that a smaller precision was made from, and else the bundle itself.
+    ``exact`` is the bundle that a smaller precision was made from, and else the bundle itself;
+    ``original`` is the model of that bundle.
     """
 
     bundle: Bundle
     exact: Bundle
     precision: Precision
+    original: Model | None = None
     _rows: dict[tuple[int, int], tuple[Float32, Float32]] = field(default_factory=dict)
 
     def x(self, count: int, rng: np.random.Generator) -> Float32:
@@ -113,20 +132,33 @@ class Model:
 
     @functools.cached_property
     def long_run(self) -> tuple[Float32, Float32, Float32]:
-        """Rows [10000, 2, F] of two streams, the reference's last y and state."""
+        """Rows [T, 2, F] of two streams, the reference's last y and state."""
+        if self.original is not None:
+            return self.original.long_run
         rng = np.random.default_rng(2)
-        x = self.x(20_000, rng).reshape(10_000, 2, -1)
+        steps = STEPS[self.bundle.manifest.task]
+        x = self.x(2 * steps, rng).reshape(steps, 2, -1)
         state = np.repeat(self.exact.manifest.initial_state()[None], 2, axis=0)
         for rows in x:
             y, state = self.reference.step(rows, state)
         return x, y, state
 
 
-def make_model(name: str, folder: Path) -> Model:
-    """Write the bundle ``name`` into ``folder``."""
-    write, precision = MODELS[name]
-    bundle = read_bundle(write(folder))
-    return Model(bundle, bundle, precision)
+@functools.cache
+def _task_bundle(task: str) -> Bundle:
+    """The task's bundle, exported once."""
+    with TemporaryDirectory() as folder:
+        return read_bundle(TASKS[task](Path(folder)))
+
+
+@functools.cache
+def make_model(name: str) -> Model:
+    """The bundle ``name`` with its rows."""
+    task, lowered, precision = MODELS[name]
+    exact = _task_bundle(task)
+    bundle = exact if lowered is None else lowered_bundle(exact, *lowered, Path(f"{name}.onnx"))
+    shared = None if lowered is None else make_model(task)
+    return Model(bundle, exact, precision, shared)
 
 
 def off(got: Float32, wanted: Float32) -> float:

@@ -22,9 +22,16 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", params=list(MODELS))
-def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """Each bundle of the list, written once."""
-    return make_model(request.param, tmp_path_factory.mktemp("model"))
+def model_name(request: pytest.FixtureRequest) -> str:
+    """Each bundle of the list."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="session")
+def model(model_name: str) -> Model:
+    """Each bundle with its rows, made once."""
+    return make_model(model_name)
 
 
 @pytest.fixture(

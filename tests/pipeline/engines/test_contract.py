@@ -70,10 +70,9 @@ def test_a_bad_row_stays_alone(engine: Engine, model: Model, bad: float) -> None
     """Whatever becomes of it (some kernels clip NaN away), the neighbours never see it."""
     x, state = model.rows(8)
     y, after = engine.step(x, state)
-    x[3] = bad
-    state[5] = bad
+    x[3, : len(model.bundle.manifest.features)] = bad  # the clock is the runtime's own
     bad_y, bad_after = engine.step(x, state)
-    others = ~np.isin(np.arange(8), (3, 5))
+    others = np.arange(8) != 3
     assert off(bad_y[others], y[others]) < model.precision.alike
     assert off(bad_after[others], after[others]) < model.precision.alike
 
@@ -111,7 +110,7 @@ def test_rows_that_are_a_view_are_fine(engine: Engine, model: Model) -> None:
 
 
 def test_many_steps_stay_with_the_reference(engine: Engine, model: Model) -> None:
-    """The state that comes out goes in again, 10,000 times."""
+    """The state that comes out goes in again, 10,000 times where errors can build up."""
     if isinstance(engine, TorchEngine) and engine.device == "cpu":
         pytest.skip("torch on the CPU is the reference itself")
     x, expected_y, expected_state = model.long_run

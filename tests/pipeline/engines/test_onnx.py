@@ -35,8 +35,8 @@ def test_a_session_that_fell_back_to_the_cpu_is_an_error(
     bundle = read_bundle(small_bundle(tmp_path))
     session = onnxruntime.InferenceSession
 
-    def falls_back(model: bytes, options: Any, providers: list[str]) -> Any:
-        assert providers == ["CUDAExecutionProvider"]
+    def falls_back(model: bytes, options: Any, providers: list[tuple[str, Any]]) -> Any:
+        assert [name for name, _ in providers] == ["CUDAExecutionProvider"]
         return session(model, options, providers=["CPUExecutionProvider"])
 
     providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]

@@ -24,7 +24,7 @@ from pipeline.engines.tensorrt_plan import (
 )
 from pipeline.errors import EngineError
 from tests.pipeline.bundles import anomaly_bundle, manifest, save, small_bundle
-from tests.pipeline.engines.cases import Model
+from tests.pipeline.engines.cases import FOR_ONNX_RUNTIME, MODELS, make_model
 
 
 @pytest.fixture(params=PACKAGES)
@@ -48,9 +48,17 @@ def key_of(sha256: str, **changes: Any) -> PlanKey:
     return PlanKey(**{"bundle": sha256, **fields, **changes})
 
 
-def test_every_bundle_builds(library: Any, model: Model) -> None:
-    """With a batch of 1 to the largest, on a machine without a GPU."""
-    assert len(build_plan(model.bundle, 512, 128, library)) > 1000
+@pytest.mark.parametrize("name", sorted(MODELS.keys() - FOR_ONNX_RUNTIME))
+def test_every_bundle_builds(library: Any, name: str) -> None:
+    """Every task's and precision's, for a batch of 1 to the largest, without a GPU."""
+    assert len(build_plan(make_model(name).bundle, 512, 128, library)) > 1000
+
+
+@pytest.mark.parametrize("name", sorted(FOR_ONNX_RUNTIME))
+def test_bytes_for_onnx_runtime_are_refused_by_name(library: Any, name: str) -> None:
+    """They are exported for TensorRT with a target of their own."""
+    with pytest.raises(EngineError, match=r"does not take these operators of the graph: \w+"):
+        build_plan(make_model(name).bundle, 512, 128, library)
 
 
 def test_an_operator_that_it_does_not_take_is_named(library: Any, tmp_path: Path) -> None:
