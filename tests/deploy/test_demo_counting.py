@@ -182,6 +182,10 @@ def test_bad_rows_are_of_every_cause(sample: Sample) -> None:
     assert set(causes) == set(wanted.split())
     assert len(causes) == 18
     assert all(0 <= row < 100 for row in plan)
+    lacking = plan_bad_rows(streams, 2, seed=0, may_lack=True)
+    causes = [bad.cause for some in lacking.values() for bad in some]
+    assert len(causes) == 16
+    assert set(causes) == set(wanted.split()) - {"missing_feature"}
 
 
 def flat_streams(*windows: Window) -> FaultyStreams:
