@@ -1,4 +1,4 @@
-"""``streamcell train anomaly``: from a file to a bundle and a report, and what it says when not."""
+"""``streamcell train``: from a file to a bundle and a report, and what it says when not."""
 
 from __future__ import annotations
 
@@ -109,3 +109,45 @@ def test_mistakes_are_told_before_anything_is_trained(tmp_path: Path) -> None:
     bare = train("--data", data, "--out", out, "--set", "window")
     assert "'window' is not NAME=VALUE" in str(bare.exception)
     assert not out.exists()
+
+
+def test_forecasts_share_the_command_line(tmp_path: Path) -> None:
+    """Rows with empty cells; horizons, quantiles and targets as asked; a resume goes on."""
+    data, out = csv(tmp_path / "press.csv", 400), tmp_path / "out"
+    lines = data.read_text().splitlines()
+    lines[51] = "51,,3.0,0"
+    data.write_text("\n".join(lines))
+    asked = ["forecast", "--data", str(data), "--out", str(out), "--features", "current,torque"]
+    asked += ["--horizons", "1,5", "--quantiles", "0.25,0.5,0.75", "--targets", "torque"]
+    asked += ["--look-back", "24", "--set", "segment=8", "--hidden", "6", "--epochs", "2"]
+    for more in ([], ["--resume"]):
+        found = CliRunner().invoke(app, [*asked, *more], env={"COLUMNS": "120"})
+        assert found.exit_code == 0, found.output
+        for word in ("press: 1 values are missing", "5 ahead", "persistence", "Within the band"):
+            assert word in found.output
+    manifest = read_bundle(out / "press.onnx").manifest
+    assert manifest.head["targets"] == ["torque"]
+    assert manifest.head["horizons"] == [1, 5]
+    assert manifest.head["quantiles"] == [0.25, 0.5, 0.75]
+    assert manifest.clock[0] == "elapsed_s"
+    report = orjson.loads((out / "report.json").read_bytes())
+    assert report["metrics"] == manifest.metrics
+    assert len(report["epochs"]) == 2
+    assert (out / "report.html").read_text().count("<svg") == 2
+
+
+def test_mistakes_in_what_to_forecast(tmp_path: Path) -> None:
+    """Both wrong lists in one message; a target that is no column; too few rows."""
+    data = ["forecast", "--data", str(csv(tmp_path / "press.csv")), "--out", str(tmp_path / "out")]
+
+    def error(*arguments: str) -> str:
+        return str(CliRunner().invoke(app, [*data, *arguments]).exception)
+
+    wrong = error("--horizons", "0", "--quantiles", "0.9,0.1")
+    assert "2 problems" in wrong
+    assert "horizons.0: Input should be greater than or equal to 1" in wrong
+    assert "quantiles: Value error, 0.9, 0.1 don't ascend" in wrong
+    assert "no column 'power'" in error("--horizons", "1", "--targets", "power")
+    assert "no column 'power'" in error("--horizons", "1", "--features", "power")
+    assert "at least 280 are needed" in error("--horizons", "100", "--rows", "270")
+    assert not (tmp_path / "out").exists()

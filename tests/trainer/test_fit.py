@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -142,3 +143,30 @@ def test_checkpoints_of_others_are_refused(tmp_path: Path) -> None:
     (tmp_path / CHECKPOINT).write_bytes(b"not a checkpoint")
     with pytest.raises(DataError, match="not a readable checkpoint"):
         Line().fit(tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "warm_up", "shares"),
+    [
+        ("cosine", 0, [1.0, 0.861, 0.525, 0.189]),
+        ("constant", 0, [1.0, 1.0, 1.0, 1.0]),
+        ("constant", 3, [0.25, 0.5, 0.75, 1.0]),
+        ("cosine", 2, [1 / 3, 2 / 3, 1.0, 0.525]),
+    ],
+)
+def test_the_learning_rate_follows_the_schedule(
+    tmp_path: Path, schedule: Literal["cosine", "constant"], warm_up: int, shares: list[float]
+) -> None:
+    """Up over the warm-up, then down a half cosine or as it is."""
+    seen: list[float] = []
+
+    class Watching(Told):
+        """Looks into the checkpoint of each epoch."""
+
+        def advance(self, note: str) -> None:
+            state = torch.load(tmp_path / CHECKPOINT, weights_only=True)["optimiser"]
+            seen.append(state["param_groups"][0]["lr"] / 0.05)
+
+    settings = FitSettings(4, 4, 0.05, schedule=schedule, warm_up=warm_up)
+    Line().fit(tmp_path, Watching(), settings)
+    assert seen == pytest.approx(shares, abs=1e-3)

@@ -112,6 +112,25 @@ def test_rows_with_holes_are_left_out(tmp_path: Path) -> None:
     assert series.notes == ("3 rows with missing values left out",)
 
 
+def test_holes_can_be_kept(tmp_path: Path) -> None:
+    """For models that cope with them: NaN, counted in the note; the rows stay."""
+    path = write(tmp_path / "a.csv", "time,v,w\n1,1,1\n2,,1\n3,NaN,1\n4,inf,2\n")
+    (series,) = read_rows(path, keep_missing=True)
+    np.testing.assert_array_equal(series.values[:, 0], [1, np.nan, np.nan, np.nan])
+    assert series.values[:, 1].tolist() == [1, 1, 1, 2]
+    assert series.notes == ("3 values are missing", "never changing: v")
+
+
+def test_a_column_without_any_value_is_refused(tmp_path: Path) -> None:
+    """Also where missing values are kept, and where nothing else ever changes."""
+    path = write(tmp_path / "a.csv", "time,v,w\n1,1,\n2,2,\n")
+    with pytest.raises(DataError, match="w: every value is missing"):
+        read_rows(path, features=["v", "w"], keep_missing=True)
+    path = write(tmp_path / "b.csv", "time,v,w\n1,1,\n2,,7\n3,1,7\n")
+    with pytest.raises(DataError, match="no value ever changes"):
+        read_rows(path, keep_missing=True)
+
+
 def test_constant_column_is_kept_and_noted(tmp_path: Path) -> None:
     """It may begin to move one day, which is news."""
     (series,) = read_rows(write(tmp_path / "a.csv", "time,v,w\n1,1,7\n2,2,7\n"))

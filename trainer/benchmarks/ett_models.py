@@ -27,12 +27,12 @@ SETTINGS: dict[str, Any] = {
     "dropout": 0.5,
     "segment": 24,
     "calendar": (),
-    "epochs": 20,
+    "epochs": 8,
     "patience": 4,
     "batch": 64,
     "windows": 3072,
 }
-PLAIN_HIDDEN = 128
+PLAIN_HIDDEN = 64
 
 
 def ours(ett: Ett, config: ForecastConfig, progress: Progress) -> tuple[SegmentForecaster, float]:

@@ -26,10 +26,8 @@ class ForecastConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     targets: tuple[str, ...] = ()
-    horizons: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(1, 24), min_length=1)
-    quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
-        default=(0.1, 0.5, 0.9), min_length=1
-    )
+    horizons: tuple[Annotated[int, Field(ge=1)], ...] = (1, 24)
+    quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.1, 0.5, 0.9)
     look_back: int = Field(default=96, ge=2)
     segment: int = Field(default=24, ge=1)
     hidden: int = Field(default=128, ge=2)
@@ -62,6 +60,8 @@ class ForecastConfig(BaseModel):
     @field_validator("horizons", "quantiles")
     @classmethod
     def _ascending(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if not value:
+            raise ValueError("name at least one")
         if list(value) != sorted(set(value)):
             raise ValueError(f"{', '.join(map(str, value))} don't ascend")
         return value

@@ -2,8 +2,10 @@
 
 After Lin et al., "SegRNN: Segment Recurrent Neural Network for Long-Term Time Series Forecasting"
 (2023): one LSTM reads the window in segments, and from its last state the same LSTM makes one step
-to every segment of the future at once, told apart by an embedding of the segment's place. All
-features share its weights. Everything from the raw row on is inside the graph.
+to every segment of the future at once, told apart by an embedding of the segment's place. A linear
+map of the window goes past it, after Zeng et al., "Are Transformers Effective for Time Series
+Forecasting?" (2023): daily patterns need no more than that, and the LSTM learns the rest. All
+features share the weights. Everything from the raw row on is inside the graph.
 """
 
 from __future__ import annotations
@@ -82,6 +84,8 @@ class SegmentForecaster(StepModule):
         self.place = nn.Parameter(torch.randn(segments, hidden // 2) * 0.5)
         self.channel = nn.Parameter(torch.randn(targets, hidden - hidden // 2) * 0.5)
         self.from_time = nn.Linear(2 * len(shape.calendar), hidden) if shape.calendar else None
+        self.past_lstm = nn.Linear(shape.look_back, segments * shape.segment, bias=False)
+        nn.init.zeros_(self.past_lstm.weight)
         self.to_segment = nn.Linear(hidden, shape.segment * len(shape.quantiles))
         nn.init.normal_(self.to_segment.weight, std=0.02)
         nn.init.zeros_(self.to_segment.bias)
@@ -151,7 +155,9 @@ class SegmentForecaster(StepModule):
         h, c = encode(channels.flatten(0, 1))
         made = self._decode(h, c, clock, segments)
         quantiles = self.bands.quantiles_of(made, segments)
-        return quantiles * spread[..., None, None] + level[..., None, None]
+        maps = self.past_lstm.weight.reshape(-1, self.shape.segment, self.shape.look_back)
+        linear = channels[..., 0] @ maps[list(segments)].flatten(0, 1).T
+        return (quantiles + linear.unsqueeze(3)) * spread[..., None, None] + level[..., None, None]
 
     def _relative(self, windows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Each target's window beside the covariates [N, T, W, 1 + K], its level and spread [N, T].

@@ -65,8 +65,8 @@ def forecast(
             test = ett_models.test_samples(model, loaded)
             seconds.append(took)
             runs["streamcell LSTM"].append(ett.errors(ett_models.banded(model), test))
-            lstm = ett_models.plain(model, loaded, seeded, stages)
-            runs["plain LSTM"].append(ett.errors(lstm, test))
+        lstm = ett_models.plain(model, loaded, config, stages)
+        runs["plain LSTM"].append(ett.errors(lstm, test))
         targets, ahead = model.shape.targets, ett.HORIZONS[-1]
         naive = {
             "persistence": ett.persistence(targets, ahead),

@@ -203,7 +203,7 @@ def test_targets_must_be_columns(tmp_path: Path) -> None:
         ({"horizons": "0,4"}, "greater than or equal to 1"),
         ({"horizons": "4,1"}, "4, 1 don't ascend"),
         ({"horizons": "4,4"}, "don't ascend"),
-        ({"horizons": ""}, "at least 1 item"),
+        ({"horizons": ""}, "name at least one"),
         ({"horizons": "soon"}, "valid integer"),
         ({"quantiles": "0.9,0.1"}, "0.9, 0.1 don't ascend"),
         ({"quantiles": "0,0.5"}, "greater than 0"),
