@@ -27,7 +27,7 @@ SETTINGS: dict[str, Any] = {
     "dropout": 0.5,
     "segment": 24,
     "calendar": (),
-    "epochs": 8,
+    "epochs": 6,
     "patience": 4,
     "batch": 64,
     "windows": 3072,

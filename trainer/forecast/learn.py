@@ -17,7 +17,7 @@ from trainer.forecast.config import ForecastConfig
 from trainer.forecast.model import SegmentForecaster, Shape
 from trainer.forecast.samples import Batch, Parted, PartName, Samples, samples
 
-VALIDATION_WINDOWS = 512  # looked at after each epoch, evenly spaced
+VALIDATION_WINDOWS = 256  # looked at after each epoch, evenly spaced
 CALIBRATION_WINDOWS = 2048
 LEAST_STRETCH, MOST_STRETCH = 0.2, 5.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -165,11 +166,12 @@ def _parted(grids: Sequence[Grid], config: ForecastConfig) -> Parted:
     """Where each series is split; raises DataError where a part can't hold a single window."""
     share = 1.0 - config.validation - config.test
     least = config.look_back + config.horizons[-1]
+    needed = math.ceil(least / share - 1e-6)
     for grid in grids:
         if round(len(grid) * share) < least:
             raise DataError(
-                f"{grid.name}: {len(grid)} sampling steps, at least {-(-least // share):.0f} are "
-                f"needed: the training part ({share:.0%}) has to hold the look-back of "
+                f"{grid.name}: {len(grid)} sampling steps, at least {needed} are needed: "
+                f"the training part ({share:.0%}) has to hold the look-back of "
                 f"{config.look_back} and the last horizon, {config.horizons[-1]}; give more rows, "
                 "or lower look_back or the horizons"
             )
