@@ -13,7 +13,7 @@ from pipeline.block import Float32, Polled
 from pipeline.errors import EngineError, GapError, SinkError, SourceError, StoreError
 from pipeline.partitions import Partitions
 from pipeline.sinks.memory import Failing
-from pipeline.sources.base import Positions
+from pipeline.sources.base import Assignee, Positions
 from pipeline.sources.memory import MemoryLog
 from tests.pipeline.harness import Rig, SumEngine, row
 from tests.pipeline.reading import sample, totals
@@ -199,13 +199,16 @@ def test_not_ready_before_the_group_has_spoken(path: Path) -> None:
     seen: list[tuple[str, ...]] = []
     take, poll = loop._source.open, loop._source.poll
 
+    def joined_later(assignee: Assignee) -> None:
+        assert assignee is loop
+
     def polled(timeout_s: float) -> Polled:
         seen.append(rig.vitals().waiting)
         if len(seen) == 2:
             take(loop)
         return poll(timeout_s) if len(seen) > 1 else Polled([], [])
 
-    loop._source.open = lambda _: None  # type: ignore[method-assign]  # joins later
+    loop._source.open = joined_later  # type: ignore[method-assign]
     loop._source.poll = polled  # type: ignore[method-assign]
     loop._source.finished = lambda: len(seen) > 3  # type: ignore[method-assign]
     loop.run(threading.Event())
