@@ -120,4 +120,7 @@ def explain(old: Profile, new: Profile) -> str:
         )
     elif new.rest_us - old.rest_us > old.products_us - new.products_us:
         said += "; rounding the rows and scaling the results back costs more than the products save"
+    else:
+        share = old.products_us / max(old.products_us + old.rest_us, 1e-9)
+        said += f"; the products were only {share:.0%} of the step"
     return said

@@ -17,8 +17,8 @@ from pipeline.block import Float32
 from pipeline.bundle import INPUTS, OUTPUTS, Bundle
 from pipeline.engines.base import Engine
 
-LOOKS = 7
-LOOK_S = 0.05
+LOOKS = 15
+LOOK_S = 0.03
 PROFILED_STEPS = 20
 PRODUCTS = frozenset(
     {

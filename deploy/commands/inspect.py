@@ -40,6 +40,7 @@ def _table(bundle: Bundle) -> Table:
     table.add_row("file", f"{bundle.path}, {len(bundle.model):,} bytes")
     table.add_row("sha256", bundle.sha256)
     table.add_row("fingerprint", manifest.fingerprint)
+    table.add_row("precision", manifest.precision)
     table.add_row("created", manifest.created)
     table.add_row(
         "features",

@@ -184,5 +184,6 @@ def _refused(parser: Any) -> str:
         return f"TensorRT does not take the graph: {said}"
     return (
         f"TensorRT does not take these operators of the graph: {', '.join(operators)} ({said}); "
-        'run the bundle with engine.device = "cuda" or "cpu"'
+        'run the bundle with engine.device = "cuda" or "cpu", or lower it for TensorRT with '
+        "`streamcell export --target tensorrt`"
     )
