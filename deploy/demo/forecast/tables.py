@@ -26,7 +26,7 @@ def print_judged(show: Show, judged: Sequence[Judged]) -> None:
         made.add_row(f"{horizon}", *cells, f"{shares[-1]:.1f} %")
     made.caption = (
         "in per cent of each stream's mean, over all streams; the band should hold 80 %\n"
-        "persist.: persistence, nothing changes; seasonal: seasonal naive, as a week before"
+        "last: persistence, the last value stays; week: seasonal naive, as a week before"
     )
     made.caption_justify = "left"
     show.console.print(made)

@@ -27,6 +27,8 @@ def train(
         look_back=LOOK_BACK,
         hidden=HIDDEN,
         standardise=True,  # the copies differ in size
+        validation=0.2,  # four weeks to fit the bands to,
+        test=0.05,  # and hardly more, for what is played is the test
         epochs=epochs,
         seed=seed,
     )
