@@ -59,7 +59,7 @@ def report(name: str, look_back: int, runs: Runs, seconds: Sequence[float]) -> d
                 "value": f"{ours['mse']:.3f}",
                 "note": f"± {spread:.3f} over {seeds} seeds",
             },
-            {"label": "Mean MAE", "value": f"{ours['mae']:.3f}", "note": "of the median"},
+            {"label": "Mean MAE", "value": f"{ours['mae']:.3f}", "note": "of the middle"},
             {"label": "In the 80 % band", "value": f"{coverage:.1%}", "note": "of what came"},
             {
                 "label": "Training",
@@ -70,8 +70,8 @@ def report(name: str, look_back: int, runs: Runs, seconds: Sequence[float]) -> d
         "tables": [_table(name, means), _seeds(runs[under_test], seconds)],
         "notes": [
             "One model forecasts all 720 steps; a horizon's error is that of its first steps.",
-            "The settings were chosen on the validation part. The band was fitted to it too, and "
-            "the test part is a later half-year.",
+            "The band was fitted to the training and validation parts; the test part comes after "
+            "them.",
             "Published figures are for the same look-back, from the table that SegRNN's authors "
             "keep (all with the last batch counted).",
         ],

@@ -16,7 +16,9 @@ class ForecastConfig(BaseModel):
     every target. ``horizons`` count sampling steps and ascend, as do ``quantiles``. A forecast
     sees ``look_back`` rows, in segments of ``segment``. ``calendar`` are the cycles in which the
     model knows the time of what it forecasts. ``standardise`` divides each window by its own
-    standard deviation. ``season`` is the seasonal naive's period in rows; 0 finds it.
+    standard deviation. ``middle`` is what the quantile nearest to 0.5 is made: itself, or drawn
+    towards the mean, for forecasts that are judged by squared errors. ``season`` is the seasonal
+    naive's period in rows; 0 finds it.
     ``validation`` and ``test`` are the shares of each series, at its end, that stop the training,
     and that only the report looks at. An epoch learns from at most ``windows`` windows, and each
     step of it from ``decoded`` segments of the future drawn at random. More ``threads`` than idle
@@ -34,6 +36,7 @@ class ForecastConfig(BaseModel):
     dropout: float = Field(default=0.2, ge=0, lt=1)
     calendar: tuple[Cycle, ...] = ("day", "week")
     standardise: bool = False
+    middle: Literal["median", "mean"] = "median"
     epochs: int = Field(default=30, ge=1)
     patience: int = Field(default=6, ge=1)
     batch: int = Field(default=64, ge=1)

@@ -55,10 +55,14 @@ def learn(
         for batch in training.drawn(config.windows, config.batch, generator):
             # A long future is learnt from in part, at a fraction of the cost of all of it.
             drawn = torch.randperm(model.bands.segments, generator=generator)[: config.decoded]
-            yield pinball(*in_part(model, batch, sorted(drawn.tolist())), levels)
+            made, own = in_part(model, batch, sorted(drawn.tolist()))
+            loss = pinball(made, own, levels)
+            if config.middle == "mean":
+                loss = loss + squared(made[..., model.bands.middle], own)
+            yield loss
 
     def validate() -> float:
-        return loss_on(model, validation, VALIDATION_WINDOWS, config.batch)
+        return loss_on(model, validation, VALIDATION_WINDOWS, config)
 
     history = fit_module(
         model,
@@ -135,14 +139,22 @@ def pinball(made: Tensor, batch: Batch, levels: Tensor) -> Tensor:
     return (loss * batch.weights).sum() / batch.weights.sum().clamp(min=1.0)
 
 
-def loss_on(model: SegmentForecaster, chosen: Samples, most: int, batch: int) -> float:
-    """The mean quantile loss on evenly spaced windows."""
+def squared(made: Tensor, batch: Batch) -> Tensor:
+    """Half the mean squared error of ``made [N, T, H]``, over what was observed."""
+    off = (batch.targets - made).square() * batch.weights
+    return 0.5 * off.sum() / batch.weights.sum().clamp(min=1.0)
+
+
+def loss_on(model: SegmentForecaster, chosen: Samples, most: int, config: ForecastConfig) -> float:
+    """The mean loss, as ``config`` has it, on evenly spaced windows."""
     levels, total, weight = torch.tensor(model.shape.quantiles), 0.0, 0.0
     with torch.no_grad():
-        for some in chosen.spread(most, batch):
-            own = float(some.weights.sum())
-            total += float(pinball(predicted(model, some), some, levels)) * own
-            weight += own
+        for some in chosen.spread(most, config.batch):
+            made, own = predicted(model, some), float(some.weights.sum())
+            loss = pinball(made, some, levels)
+            if config.middle == "mean":
+                loss = loss + squared(made[..., model.bands.middle], some)
+            total, weight = total + float(loss) * own, weight + own
     return total / max(weight, 1.0)
 
 
