@@ -132,6 +132,16 @@ def test_tolerance_is_the_callers(tmp_path: Path) -> None:
     assert loose.parity["y_deviation"] == pytest.approx(0.01, rel=1e-3)
 
 
+def test_small_values_among_large_ones_are_as_exact_as_those(tmp_path: Path) -> None:
+    """Units of thousands: a tenth off near 0 is nothing, and a hundred is too much."""
+    rows = np.zeros((3, 40, 2), np.float32)
+    rows[:, ::2], rows[:, 1::2] = 15_000.0, -15_000.0  # sums near 15,000 and near 0 in turn
+    made = write_bundle(Sums(slip_y=0.1), DESCRIPTION, rows, tmp_path / "a.onnx")
+    assert made.parity["y_deviation"] < 1e-4
+    with pytest.raises(ParityError, match="at row 5 of sample stream 1"):
+        write_bundle(Sums(slip_y=100.0), DESCRIPTION, rows, tmp_path / "b.onnx")
+
+
 def test_no_rows_are_no_parity() -> None:
     """A gate that compares nothing would let everything pass."""
     with pytest.raises(ParityError, match="no rows"):
