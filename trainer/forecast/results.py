@@ -88,11 +88,12 @@ class Results:
         found = self.comparison
         name, error = found.best_baseline
         model = float(np.nanmean(found.model))
+        gain = 1.0 - model / error
         tiles = [
             {
                 "label": "Mean absolute error",
                 "value": f"{model:.3f}",
-                "note": f"{name} {error:.3f} ({1.0 - model / error:+.0%} better)",
+                "note": f"{name} {error:.3f} ({abs(gain):.0%} {'better' if gain > 0 else 'worse'})",
             },
             {
                 "label": "Training",
