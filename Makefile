@@ -4,7 +4,8 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 BROKER = noida-db==0.2.3
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= -n 2 --dist loadfile
+STUDY_ARGS ?=
 DEMO_ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -35,7 +36,7 @@ bench-engines: $(VENV)/.dev ## Measure every engine and precision that this mach
 	$(BIN)/python -m tests.benchmarks.engines
 
 study: $(VENV)/.dev ## Run the long tests (hundreds of kills)
-	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m slow $(STUDY_ARGS)
 
 clean: ## Remove the virtual environment and what runs left behind
 	rm -rf $(VENV) demo-out build *.egg-info .mypy_cache .ruff_cache .pytest_cache
