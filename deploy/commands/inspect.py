@@ -46,6 +46,11 @@ def _table(bundle: Bundle) -> Table:
         "features",
         ", ".join(f"{f.name} [{f.unit}]" if f.unit else f.name for f in manifest.features),
     )
+    if manifest.missing:
+        lacking = ", ".join(manifest.features[at].name for at in manifest.missing)
+        table.add_row("may lack", lacking)
+    if manifest.clock:
+        table.add_row("of the time", ", ".join(manifest.clock))
     table.add_row("sampling step", f"{interval:g} s" if interval else "not stated")
     table.add_row("state", f"{manifest.state_width} floats a stream")
     for part in manifest.state:

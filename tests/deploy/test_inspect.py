@@ -1,0 +1,55 @@
+"""``streamcell inspect``: a bundle's manifest for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from deploy.cli import app
+from export.untrained import untrained_anomaly_bundle, untrained_forecast_bundle
+
+
+def said(*arguments: str) -> str:
+    """What the command prints; it succeeds."""
+    result = CliRunner().invoke(app, ["inspect", *arguments], env={"COLUMNS": "200"})
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_a_forecasters_manifest_is_shown(tmp_path: Path) -> None:
+    """Its step, its parts, what rows may lack and what the model takes from their times."""
+    path = tmp_path / "load.onnx"
+    untrained_forecast_bundle(path, ("load", "heat"), horizons=(1, 24))
+    text = said(str(path))
+    for words in ("(forecast)", "3600 s", "may lack", "load, heat", "elapsed_s, day", "horizons"):
+        assert words in text
+
+
+def test_what_a_bundle_does_not_have_is_not_shown(tmp_path: Path) -> None:
+    """An anomaly bundle takes whole rows and nothing of their times."""
+    path = tmp_path / "press.onnx"
+    untrained_anomaly_bundle(path, features=2, hidden=4, layers=1)
+    text = said(str(path))
+    assert "threshold = 0.5" in text
+    assert "may lack" not in text
+    assert "of the time" not in text
+
+
+def test_json_is_the_whole_manifest(tmp_path: Path) -> None:
+    """Programs get what is in the file."""
+    path = tmp_path / "press.onnx"
+    manifest = untrained_anomaly_bundle(path, features=2, hidden=4, layers=1)
+    assert json.loads(said(str(path), "--json")) == json.loads(manifest.to_json())
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model"])
+def test_other_files_are_named(tmp_path: Path, content: bytes) -> None:
+    """What is no bundle ends in an error with the path."""
+    path = tmp_path / "other.onnx"
+    path.write_bytes(content)
+    result = CliRunner().invoke(app, ["inspect", str(path)])
+    assert result.exit_code != 0
+    assert "other.onnx" in str(result.exception)
