@@ -17,7 +17,9 @@ class ForecastConfig(BaseModel):
     sees ``look_back`` rows, in segments of ``segment``. ``calendar`` are the cycles in which the
     model knows the time of what it forecasts. ``standardise`` divides each window by its own
     standard deviation. ``middle`` is what the quantile nearest to 0.5 is made: itself, or drawn
-    towards the mean, for forecasts that are judged by squared errors. ``season`` is the seasonal
+    towards the mean, for forecasts that are judged by squared errors. ``bands`` says whether
+    the bands are stretched to fit the training and validation rows, or the latter alone, which a
+    model that knows its training rows too well needs. ``season`` is the seasonal
     naive's period in rows; 0 finds it.
     ``validation`` and ``test`` are the shares of each series, at its end, that stop the training,
     and that only the report looks at. An epoch learns from at most ``windows`` windows, and each
@@ -49,6 +51,7 @@ class ForecastConfig(BaseModel):
     validation: float = Field(default=0.15, gt=0, lt=0.5)
     test: float = Field(default=0.15, gt=0, lt=0.5)
     season: int = Field(default=0, ge=0)
+    bands: Literal["all", "validation"] = "all"
     seed: int = 0
     threads: int = Field(default=1, ge=1)
 

@@ -82,7 +82,8 @@ def learn(
         progress=progress,
         resume=resume,
     )
-    calibrate(model, (training, validation), config.batch)
+    parts = (validation,) if config.bands == "validation" else (training, validation)
+    calibrate(model, parts, config.batch)
     return Learnt(model, history)
 
 
@@ -161,8 +162,8 @@ def loss_on(model: SegmentForecaster, chosen: Samples, most: int, config: Foreca
 def calibrate(model: SegmentForecaster, parts: Sequence[Samples], batch: int) -> None:
     """Stretch the bands so that each quantile covers its share of the windows in ``parts``.
 
-    All that lies before the test part should be among them: the validation part alone may be a
-    season of its own.
+    Training rows are met better than rows to come, and too narrow a band is the price; but the
+    validation part alone may be a season of its own.
 
     For each target, step and quantile: the share of outcomes that lie between the middle and it is
     made what its level says (conformalised quantile regression after Romano et al. 2019, with a

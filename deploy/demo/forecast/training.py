@@ -28,6 +28,7 @@ def train(
         hidden=HIDDEN,
         standardise=True,  # the copies differ in size
         validation=0.2,  # four weeks to fit the bands to,
+        bands="validation",
         test=0.05,  # and hardly more, for what is played is the test
         epochs=epochs,
         seed=seed,
