@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.allocator import give_back
 from pipeline.block import Int32
 from pipeline.pool import NEVER, SlotPool
 from pipeline.stores.base import SavedRows, Snapshot, Store
@@ -138,14 +139,14 @@ class Snapshots:
             if time.monotonic() < self._due:
                 return
             self._running = self._start(positions)
-        self._written = self._writer.submit(self._store.save, self._next_chunk(self._running))
+        self._written = self._writer.submit(self._save, self._next_chunk(self._running))
 
     def finish(self, positions: Mapping[int, int]) -> None:
         """A whole snapshot at the committed ``positions``, durable when this returns."""
         self._settle()
         self._running = self._start(positions)
         while self._running is not None:
-            self._written = self._writer.submit(self._store.save, self._next_chunk(self._running))
+            self._written = self._writer.submit(self._save, self._next_chunk(self._running))
             self._settle()
 
     def close(self) -> None:
@@ -165,6 +166,12 @@ class Snapshots:
         running.rows += len(chunk)
         fences = {} if len(rest) else running.fences
         return Snapshot(self._pool.save(chunk), self._take_ended(), fences)
+
+    def _save(self, snapshot: Snapshot) -> None:
+        """In the writer's thread."""
+        self._store.save(snapshot)
+        if snapshot.fences:  # the last chunk
+            give_back()
 
     def _take_ended(self) -> dict[int, set[bytes]]:
         self._deleting, self._ended = self._ended, {}
