@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from onnx import GraphProto, NodeProto, helper
@@ -78,28 +78,34 @@ def _attributes(node: NodeProto) -> dict[str, float]:
 
 
 def _feeds(outputs: Iterable[str], users: Mapping[str, list[NodeProto]]) -> bool:
-    waiting, seen = list(outputs), set(outputs)
-    while waiting:
-        for node in users.get(waiting.pop(), ()):
-            if node.op_type in NONLINEAR:
-                return True
-            if node.op_type in FEEDING:
-                fresh = set(node.output) - seen
-                waiting += fresh
-                seen |= fresh
-    return False
+    return _meets_nonlinearity(
+        outputs, lambda name: users.get(name, []), lambda node: node.output, FEEDING
+    )
 
 
 def _reads(activation: str, makers: Mapping[str, NodeProto]) -> bool:
-    waiting, seen = [activation], {activation}
+    return _meets_nonlinearity(
+        [activation],
+        lambda name: [makers[name]] if name in makers else [],
+        lambda node: node.input,
+        READING,
+    )
+
+
+def _meets_nonlinearity(
+    start: Iterable[str],
+    nodes_at: Callable[[str], Iterable[NodeProto]],
+    beyond: Callable[[NodeProto], Iterable[str]],
+    passable: frozenset[str],
+) -> bool:
+    """Whether the graph leads from one of the values ``start`` to a nonlinearity."""
+    waiting, seen = list(start), set(start)
     while waiting:
-        node = makers.get(waiting.pop())
-        if node is None:
-            continue
-        if node.op_type in NONLINEAR:
-            return True
-        if node.op_type in READING:
-            fresh = set(node.input) - seen
-            waiting += fresh
-            seen |= fresh
+        for node in nodes_at(waiting.pop()):
+            if node.op_type in NONLINEAR:
+                return True
+            if node.op_type in passable:
+                fresh = set(beyond(node)) - seen
+                waiting += fresh
+                seen |= fresh
     return False

@@ -1,4 +1,4 @@
-"""What every trainer asks of its series: a name for the data, and the sampling step."""
+"""What every trainer asks of its series: equal features, a name for the data, the sampling step."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipeline.errors import DataError
 from trainer.rows import Series
 
 
@@ -25,3 +26,17 @@ def sample_interval_s(series: Sequence[Series]) -> float | None:
     steps = np.concatenate([np.diff(one.times) for one in series])
     middle = float(np.median(steps)) / 1e6 if len(steps) else 0.0
     return middle if middle > 0 else None
+
+
+def require_same_features(series: Sequence[Series]) -> tuple[str, ...]:
+    """The features of all series; raises DataError where there is none or they disagree."""
+    if not series:
+        raise DataError("no series to train on")
+    first = series[0]
+    for one in series:
+        if one.features != first.features:
+            raise DataError(
+                f"{one.name}: its features are {', '.join(one.features)}, those of {first.name} "
+                f"are {', '.join(first.features)}; all series need the same"
+            )
+    return first.features

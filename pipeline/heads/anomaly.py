@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.block import Batch, Bool, Float32, Int64, Records
 from pipeline.errors import BundleError
 from pipeline.heads.base import State
+from pipeline.heads.params import read_params
 from pipeline.manifest import Manifest
 
 Float64 = npt.NDArray[np.float64]
@@ -68,19 +69,7 @@ class AnomalyParams(BaseModel):
 
 def anomaly_head(manifest: Manifest) -> AnomalyHead:
     """The head that ``manifest`` asks for; raises BundleError where it doesn't fit the task."""
-    if manifest.task != "anomaly":
-        raise BundleError(f"{manifest.name}: the task is {manifest.task!r}, not 'anomaly'")
-    try:
-        params = AnomalyParams.model_validate(manifest.head)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, ('head', *item['loc'])))}: {item['msg']}"
-            for item in error.errors()
-        )
-        raise BundleError(
-            f"{manifest.name}: the anomaly head's parameters are not valid: {problems}; train the "
-            "bundle again with this version"
-        ) from error
+    params = read_params(manifest, "anomaly", AnomalyParams)
     width = len(manifest.features)
     wanted = {"error": 1, "contribution": width, "forecast": width}
     for name, columns in wanted.items():

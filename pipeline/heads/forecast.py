@@ -12,11 +12,12 @@ from typing import Annotated, Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.block import Batch, Bool, Float32, Int64, Records
 from pipeline.errors import BundleError
 from pipeline.heads.base import State
+from pipeline.heads.params import read_params
 from pipeline.manifest import Manifest
 
 Float64 = npt.NDArray[np.float64]
@@ -70,19 +71,7 @@ class ForecastParams(BaseModel):
 def forecast_head(manifest: Manifest) -> ForecastHead:
     """The head that ``manifest`` asks for; raises BundleError where it doesn't fit the task."""
     name = manifest.name
-    if manifest.task != "forecast":
-        raise BundleError(f"{name}: the task is {manifest.task!r}, not 'forecast'")
-    try:
-        params = ForecastParams.model_validate(manifest.head)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, ('head', *item['loc'])))}: {item['msg']}"
-            for item in error.errors()
-        )
-        raise BundleError(
-            f"{name}: the forecast head's parameters are not valid: {problems}; train the bundle "
-            "again with this version"
-        ) from error
+    params = read_params(manifest, "forecast", ForecastParams)
     if manifest.sample_interval_s is None:
         raise BundleError(
             f"{name}: the manifest has no sample_interval_s, so its horizons mean no time; export "

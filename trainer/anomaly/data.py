@@ -13,6 +13,7 @@ from pipeline.block import Float32
 from pipeline.errors import DataError
 from trainer.anomaly.config import AnomalyConfig
 from trainer.rows import Series
+from trainer.series import require_same_features
 
 LEAST_ROWS = 100  # of a series: below, neither part says anything
 LANE_WINDOWS = 4  # a lane is a stretch of rows that the state is carried through
@@ -37,15 +38,8 @@ class Split:
 
 def split(series: Sequence[Series], config: AnomalyConfig) -> Split:
     """Split each series in time; raises DataError where they are too short or disagree."""
-    if not series:
-        raise DataError("no series to train on")
-    first = series[0]
+    require_same_features(series)
     for one in series:
-        if one.features != first.features:
-            raise DataError(
-                f"{one.name}: its features are {', '.join(one.features)}, those of {first.name} "
-                f"are {', '.join(first.features)}; all series need the same"
-            )
         if len(one) < LEAST_ROWS:
             raise DataError(
                 f"{one.name}: {len(one)} rows, at least {LEAST_ROWS} are needed to train and "

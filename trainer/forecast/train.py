@@ -27,7 +27,7 @@ from trainer.forecast.model import CYCLES_S, SegmentForecaster, Shape
 from trainer.forecast.results import Results
 from trainer.forecast.samples import Parted
 from trainer.rows import Series
-from trainer.series import data_hash, sample_interval_s
+from trainer.series import data_hash, require_same_features, sample_interval_s
 
 SAMPLE_STREAMS = 4
 SAMPLE_ROWS = 128
@@ -135,30 +135,23 @@ def shape_of(
 
 def _checked(series: Sequence[Series], config: ForecastConfig) -> float:
     """The sampling step in seconds, if these series can be trained on at all."""
-    if not series:
-        raise DataError("no series to train on")
-    first = series[0]
+    features = require_same_features(series)
     for one in series:
-        if one.features != first.features:
-            raise DataError(
-                f"{one.name}: its features are {', '.join(one.features)}, those of {first.name} "
-                f"are {', '.join(first.features)}; all series need the same"
-            )
         late = np.flatnonzero(np.diff(one.times) <= 0)
         if len(late):
             raise DataError(
                 f"{one.name}: row {int(late[0]) + 2} is not later than the one before it; sort "
                 "the rows and leave repeated times out"
             )
-    unknown = [name for name in config.targets if name not in first.features]
+    unknown = [name for name in config.targets if name not in features]
     if unknown:
         raise ConfigError(
             "targets",
-            [f"no column {name!r}; the data has {', '.join(first.features)}" for name in unknown],
+            [f"no column {name!r}; the data has {', '.join(features)}" for name in unknown],
         )
     interval_s = sample_interval_s(series)
     if interval_s is None:
-        raise DataError(f"{first.name}: one row has no sampling step; at least two are needed")
+        raise DataError(f"{series[0].name}: one row has no sampling step; at least two are needed")
     return interval_s
 
 
