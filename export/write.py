@@ -21,7 +21,7 @@ from pipeline.block import Float32
 from pipeline.bundle import read_bundle
 from pipeline.clock import ClockColumn
 from pipeline.errors import BundleError
-from pipeline.manifest import METADATA_KEY, Feature, Manifest, state_fingerprint
+from pipeline.manifest import METADATA_KEY, Audio, Feature, Manifest, state_fingerprint
 from trainer.step_module import StepModule
 
 TOLERANCE = 1e-4
@@ -36,6 +36,7 @@ class Description:
     features: tuple[Feature, ...]
     sample_interval_s: float | None = None
     clock: tuple[ClockColumn, ...] = ()
+    audio: Audio | None = None
     head: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -63,6 +64,7 @@ def write_bundle(
         task=description.task,
         features=description.features,
         clock=description.clock,
+        audio=description.audio,
         sample_interval_s=description.sample_interval_s,
         state=module.state_parts,
         outputs=module.output_parts,

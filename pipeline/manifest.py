@@ -33,6 +33,18 @@ class Feature(_Frozen):
     missing: bool = False
 
 
+class Audio(_Frozen):
+    """Rows of sound: ``chunk`` samples of one channel at ``sample_rate_hz``; 1.0 is full scale."""
+
+    sample_rate_hz: int = Field(ge=1000, le=192_000)
+    chunk: int = Field(ge=1, le=1 << 20)
+
+    @property
+    def chunk_s(self) -> float:
+        """The seconds in one row."""
+        return self.chunk / self.sample_rate_hz
+
+
 class Part(_Frozen):
     """A named piece of a packed row: ``shape`` per stream, and its value in a new stream."""
 
@@ -59,6 +71,7 @@ class Manifest(_Frozen):
 
     ``state`` and ``outputs`` describe the packed rows of state (width D) and y (width K) in order.
     ``clock`` names the columns that the runtime appends to a row's features (``pipeline.clock``).
+    With ``audio`` a row is a chunk of samples, and there is one feature, which names them.
     ``precision`` is that of the graph's large matrix products; x, y and state are always float32.
     ``head`` holds the parameters of the task's head, which validates them itself. ``fingerprint``
     tells which states this graph can go on from: equal fingerprints, exchangeable states.
@@ -69,6 +82,7 @@ class Manifest(_Frozen):
     task: str
     features: tuple[Feature, ...] = Field(min_length=1)
     clock: tuple[ClockColumn, ...] = ()
+    audio: Audio | None = None
     sample_interval_s: float | None = Field(default=None, gt=0)
     state: tuple[Part, ...] = Field(min_length=1)
     outputs: tuple[Part, ...] = Field(min_length=1)
@@ -81,9 +95,17 @@ class Manifest(_Frozen):
     parity: dict[str, float] = {}
     versions: dict[str, str] = {}
 
+    @model_validator(mode="after")
+    def _audio_stands_alone(self) -> Manifest:
+        if self.audio is not None and (len(self.features) != 1 or self.clock):
+            raise ValueError("a row of audio has one feature, its samples, and no clock")
+        return self
+
     @property
     def input_width(self) -> int:
-        """The floats in one row of x: the features, then the clock's columns."""
+        """The floats in one row of x: the features, then the clock's columns; or the samples."""
+        if self.audio is not None:
+            return self.audio.chunk
         return len(self.features) + len(self.clock)
 
     @property
