@@ -41,7 +41,7 @@ def step_graph(module: StepModule, x: Tensor) -> onnx.ModelProto:
         with _quiet():
             program = torch.onnx.export(
                 _Step(module).eval(),
-                (x, module.initial_state(len(x))),
+                (x.contiguous(), module.initial_state(len(x))),
                 dynamo=True,
                 input_names=list(INPUTS),
                 output_names=list(OUTPUTS),
