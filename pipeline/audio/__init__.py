@@ -1,0 +1,1 @@
+"""Sound as samples: reading files, changing the rate, cutting into rows."""

@@ -1,0 +1,171 @@
+"""Audio files as float32 samples: whatever libsndfile reads, whole or a piece at a time."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import ModuleType, TracebackType
+
+import numpy as np
+
+from pipeline.block import Float32
+from pipeline.errors import ConfigError, DataError
+
+SUFFIXES = tuple(
+    ".wav .flac .ogg .oga .opus .mp3 .aiff .aif .au .caf .w64".split()  # noqa: SIM905 - shorter
+)
+MIN_RATE_HZ, MAX_RATE_HZ = 1000, 768_000
+MAX_CHANNELS = 256
+MAX_SAMPLES = 1 << 28  # of all channels in one array: 1 GiB
+UNKNOWN_BYTES = 0x7FFF_F000  # a writer that can't seek back promises at least this much
+
+# What libsndfile notes of a file that is shorter than its header says, and does not call an error.
+_SHORT = re.compile(r"^ *(?:data|SSND) : (\d+) \(should be (\d+)\)", re.MULTILINE)
+_NO_END = ("Last page lacks an end-of-stream bit", "Junk after the last page")
+# Their seeking is near, not exact: these are read from the start.
+_INEXACT = ("OGG", "MP3", "MPEG")
+_PIECE = 1 << 16
+
+
+class AudioFile:
+    """An open audio file: ``rate`` in Hz, ``channels`` and ``frames`` (samples of each channel).
+
+    Raises DataError for a file that is no audio, holds no samples, or was cut off; ConfigError
+    where the library is not installed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        library = _library()
+        self._broken: type[Exception] = library.SoundFileError
+        try:
+            self._file = library.SoundFile(path)
+        except self._broken as error:
+            raise DataError(f"{path}: {_why_not(path, error)}") from error
+        self.rate = int(self._file.samplerate)
+        self.channels = int(self._file.channels)
+        self.frames = int(self._file.frames)
+        self._at = 0
+        if problem := self._problem():
+            self.close()
+            raise DataError(f"{path}: {problem}")
+
+    def __enter__(self) -> AudioFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def duration_s(self) -> float:
+        """The seconds in the file."""
+        return self.frames / self.rate
+
+    def read(self, frames: int) -> Float32:
+        """The next samples ``[channels, n]``, 1.0 being full scale; n is 0 at the end only.
+
+        Float files may go beyond full scale. Raises DataError where the file is damaged or holds
+        samples that are no numbers.
+        """
+        wanted = min(frames, self.frames - self._at)
+        try:
+            found = self._file.read(wanted, dtype="float32", always_2d=True)
+        except self._broken as error:
+            raise DataError(f"{self.path}: damaged after {self._where()}: {error}") from error
+        if len(found) < wanted:
+            self._at += len(found)
+            raise DataError(
+                f"{self.path}: cut off after {self._where()}; its header promises "
+                f"{self.duration_s:.2f} s. Fetch or record it again"
+            )
+        samples = np.ascontiguousarray(found.T, np.float32)
+        finite = np.isfinite(samples).all(axis=0)
+        if not finite.all():
+            self._at += int(np.argmin(finite))
+            raise DataError(f"{self.path}: NaN or infinity after {self._where()}")
+        self._at += wanted
+        return samples
+
+    def seek(self, frame: int) -> None:
+        """Go on reading at ``frame``. Raises DataError where the file is damaged before it."""
+        frame = min(frame, self.frames)
+        exact = self._file.format not in _INEXACT
+        if exact or frame < self._at:
+            self._at = frame if exact else 0
+            try:
+                self._file.seek(self._at)
+            except self._broken as error:
+                raise DataError(f"{self.path}: damaged before {self._where()}: {error}") from error
+        while self._at < frame:
+            self.read(min(frame - self._at, _PIECE))
+
+    def close(self) -> None:
+        """Close the file; twice is fine."""
+        self._file.close()
+
+    def _where(self) -> str:
+        return f"{self._at / self.rate:.2f} s (sample {self._at})"
+
+    def _problem(self) -> str | None:
+        """Why the samples can't be trusted, or None."""
+        if not MIN_RATE_HZ <= self.rate <= MAX_RATE_HZ:
+            return (
+                f"the header says {self.rate} samples a second, which is no sound; "
+                f"{MIN_RATE_HZ} to {MAX_RATE_HZ} are read. Mend the header"
+            )
+        if self.channels > MAX_CHANNELS:
+            return f"{self.channels} channels, {MAX_CHANNELS} are allowed"
+        notes = str(self._file.extra_info)
+        for promised, there in _SHORT.findall(notes):
+            if int(there) < int(promised) < UNKNOWN_BYTES:
+                return (
+                    f"cut off: its header promises {promised} bytes of sound, {there} are there. "
+                    "Fetch or record it again"
+                )
+        if any(note in notes for note in _NO_END):
+            return "cut off: the stream's last page is missing. Fetch or record it again"
+        if self.frames <= 0:
+            return "it holds no samples"
+        return None
+
+
+def read_audio(path: Path, *, max_samples: int = MAX_SAMPLES) -> tuple[Float32, int]:
+    """A whole file: samples ``[channels, frames]``, 1.0 being full scale, and the rate in Hz.
+
+    Raises DataError as ``AudioFile`` does, and for a file of more than ``max_samples``.
+    """
+    with AudioFile(path) as file:
+        if file.frames * file.channels > max_samples:
+            raise DataError(
+                f"{path}: {file.duration_s:.0f} s of {file.channels} channels are "
+                f"{file.frames * file.channels} samples, {max_samples} are read at once; cut it "
+                "into shorter files"
+            )
+        return file.read(file.frames), file.rate
+
+
+def _why_not(path: Path, error: Exception) -> str:
+    """Why libsndfile did not open the file."""
+    if not path.is_file():
+        return "there is no such file"
+    if not path.stat().st_size:
+        return "the file is empty"
+    said = str(error).rpartition("': ")[2].strip() or str(error)
+    return f"not an audio file that can be read: {said}"
+
+
+def _library() -> ModuleType:
+    try:
+        import soundfile
+    except (ImportError, OSError) as error:  # OSError: libsndfile itself is missing
+        raise ConfigError(
+            "audio",
+            [f"reading sound needs the extra `audio` (pip install streamcell[audio]): {error}"],
+        ) from error
+    found: ModuleType = soundfile
+    return found
