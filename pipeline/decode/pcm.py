@@ -1,0 +1,86 @@
+"""Records whose value is sound: 16-bit PCM of one channel; the key names the stream."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.audio.rows import cut, flush_rows, row_ends
+from pipeline.block import Block, KeyTable, Polled, Reject
+from pipeline.decode.base import MAX_RECORD_BYTES, RawRecords
+from pipeline.decode.screen import in_order, screen
+from pipeline.manifest import Audio
+
+FULL_SCALE = np.float32(32768)
+
+
+class Pcm:
+    """Decodes little-endian 16-bit samples at the model's rate; a record may have any number.
+
+    A record's timestamp is when its last sample was captured. A tombstone ends its stream after
+    ``flush_s`` of silence, so that what the model holds back comes out.
+    """
+
+    def __init__(
+        self, audio: Audio, *, flush_s: float, max_record_bytes: int = MAX_RECORD_BYTES
+    ) -> None:
+        self._rate, self._chunk = audio.sample_rate_hz, audio.chunk
+        self._flush = flush_rows(flush_s, self._rate, self._chunk) * self._chunk
+        self.max_record_bytes = max_record_bytes
+
+    def decode(self, records: RawRecords) -> Polled:
+        """Blocks and rejects of the partition, each in offset order."""
+        records, unusable = screen(records, self.max_record_bytes)
+        records, wrong = _whole_samples(records)
+        rejects = in_order(unusable, wrong)
+        return Polled([self._rows(records)] if len(records) else [], rejects)
+
+    def _rows(self, records: RawRecords) -> Block:
+        chunk, count = self._chunk, len(records)
+        ending = np.array([value is None for value in records.values])
+        # An ending stream's last row is the one that ends it: a chunk of zeros behind the silence.
+        silence = bytes(2 * (self._flush + chunk))
+        joined = b"".join([silence if value is None else value for value in records.values])
+        lengths = np.array(
+            [len(silence if value is None else value) // 2 for value in records.values], np.int64
+        )
+        samples = np.frombuffer(joined, "<i2").astype(np.float32) / FULL_SCALE
+        values, rows = cut(samples, lengths, chunk)
+        record = np.repeat(np.arange(count), rows)
+        last = np.cumsum(rows) - 1
+        stamped = np.array(records.stamped, np.int64)
+        # Silence comes after the record's time, its sound before.
+        ends = row_ends(lengths, chunk) - np.where(ending, 0, lengths)[record]
+        end = np.zeros(len(values), np.bool_)
+        end[last[ending]] = True
+        ends[end] -= chunk
+        keys = [key or b"" for key in records.keys]
+        table = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+        stream = np.fromiter(map(table.__getitem__, keys), np.int32, count)
+        return Block(
+            records.partition,
+            KeyTable(list(table)),
+            stream[record],
+            values,
+            stamped[record] + ends * 1_000_000 // self._rate,
+            np.array(records.offsets, np.int64)[record],
+            (np.arange(len(values)) - (last - rows + 1)[record]).astype(np.int32),
+            stamped[record],
+            end,
+        )
+
+
+def _whole_samples(records: RawRecords) -> tuple[RawRecords, list[Reject]]:
+    """Without the records that hold no samples, or half of one."""
+    keep: list[int] = []
+    rejects: list[Reject] = []
+    for at, value in enumerate(records.values):
+        if value is None or (value and len(value) % 2 == 0):
+            keep.append(at)
+            continue
+        reason = (
+            f"{len(value)} bytes are no whole number of 16-bit samples"
+            if value
+            else "the record is empty; a stream is ended by a null value"
+        )
+        rejects.append(records.reject(at, "malformed", reason))
+    return (records.at(keep) if rejects else records), rejects
