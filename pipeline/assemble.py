@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.assemble_edges import make_sink, make_source, state_path
-from pipeline.bundle import Bundle, read_bundle
+from pipeline.assemble_model import EVENTS, open_engine, open_model
 from pipeline.commit import committer
 from pipeline.config import PipelineConfig
+from pipeline.config_edges import RowsConfig
 from pipeline.engines.base import Engine
-from pipeline.engines.choose import make_engine
-from pipeline.errors import BundleError, ConfigError
-from pipeline.heads.anomaly import anomaly_head
 from pipeline.heads.base import Head
-from pipeline.heads.forecast import ForecastHead, forecast_head
+from pipeline.heads.forecast import ForecastHead
 from pipeline.loop import Loop, Options
 from pipeline.manifest import Manifest
 from pipeline.metrics import Metrics
@@ -28,13 +25,6 @@ from pipeline.partitions import Partitions
 from pipeline.pool import SlotPool
 from pipeline.snapshots import Snapshots
 from pipeline.stores.sqlite import SqliteStore
-
-HEADS: dict[str, Callable[[Manifest], Head]] = {
-    "anomaly": anomaly_head,
-    "forecast": forecast_head,
-}
-EVENTS = frozenset({"alarm"})  # the kinds of outputs that tell of an event, not of a row
-WITHOUT_EVENTS = frozenset({"forecast"})  # tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,47 +38,14 @@ class Parts:
     vitals: Vitals
 
 
-def open_model(config: PipelineConfig, directory: Path) -> tuple[Bundle, Head]:
-    """The configured bundle and its head.
-
-    Raises BundleError where they don't fit the pipeline, ConfigError where it would send nothing.
-
-    ``directory`` is where relative paths of the configuration start.
-    """
-    bundle = read_bundle(directory / config.model)
-    manifest = bundle.manifest
-    if manifest.task not in HEADS:
-        raise BundleError(
-            f"{bundle.path}: the task {manifest.task!r} has no head in this version; it serves: "
-            + ", ".join(HEADS)
-        )
-    wanted = config.source.features
-    have = [feature.name for feature in manifest.features]
-    if wanted is not None and sorted(wanted) != sorted(have):
-        missing = ", ".join(sorted(set(have) - set(wanted))) or "none"
-        unknown = ", ".join(sorted(set(wanted) - set(have))) or "none"
-        raise BundleError(
-            f"{bundle.path}: the model's features are not those of source.features "
-            f"(missing there: {missing}; unknown to the model: {unknown}); the model's are: "
-            + ", ".join(have)
-        )
-    if manifest.task in WITHOUT_EVENTS and config.sink.emit == "events":
-        problem = (
-            f'sink.emit is "events", of which a {manifest.task} pipeline has none: nothing would '
-            f'be sent (the console\'s default is "events"); set emit = "all"'
-        )
-        raise ConfigError(f"pipeline {config.name}", [problem])
-    return bundle, HEADS[manifest.task](manifest)
-
-
 def assemble(config: PipelineConfig, directory: Path, stop: threading.Event) -> Parts:
     """Build all parts of a pipeline; nothing is connected yet. Raises any StreamcellError.
 
     ``stop`` ends the waiting for a broker that is down.
     """
-    bundle, head = open_model(config, directory)
-    manifest = bundle.manifest
-    engine = make_engine(config.engine, bundle, directory)
+    model = open_model(config, directory)
+    bundle, manifest, head = model.bundle, model.manifest, model.head
+    engine = open_engine(model, config, directory)
     source = make_source(config, manifest, directory, stop)
     sink = make_sink(config, EVENTS, directory, stop)
     pool = SlotPool(config.state.slots, manifest.initial_state(), head.initial)
@@ -143,10 +100,12 @@ def _outlook(head: Head, manifest: Manifest) -> Outlook | None:
 
 def _options(config: PipelineConfig, manifest: Manifest) -> Options:
     source = config.source
-    own_times = source.time_field is not None or (
-        source.type == "kafka" and source.payload == "block"
-    )
-    late = source.late or ("reject" if own_times else "accept")
+    late = "accept"
+    if isinstance(source, RowsConfig):
+        own_times = source.time_field is not None or (
+            source.type == "kafka" and source.payload == "block"
+        )
+        late = source.late or ("reject" if own_times else "accept")
     return Options(
         features=tuple(feature.name for feature in manifest.features),
         clock=manifest.clock,

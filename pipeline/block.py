@@ -40,6 +40,7 @@ class Block:
     ``times`` and ``stamped`` are microseconds since 1970: the reading's own time (the record's
     where it has none), and when the record was produced, by the broker's or capture's clock.
     One record may carry several rows: they share ``offset`` and are numbered by ``index``.
+    A row of sound that has fewer samples than a chunk is filled up with NaN at its end.
     Where ``end`` is set the row ends its stream, and its values (zeros) are not stepped.
     """
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.described import Description, read_description
 from pipeline.errors import BundleError, EngineError
 from pipeline.manifest import METADATA_KEY, Manifest, parse_manifest
 
@@ -17,12 +18,27 @@ OUTPUTS = ("y", "state_next")
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A validated model file: its bytes, what it says of itself, and the hash that names it."""
+    """A validated model file: its bytes, what it says of itself, and the hash that names it.
+
+    ``description`` tells how to run a graph that has inputs and outputs of its own.
+    """
 
     path: Path
     model: bytes
     manifest: Manifest
     sha256: str
+    description: Description | None = None
+
+
+def read_model(path: Path) -> Bundle:
+    """A bundle, or a model that a TOML file describes, whichever ``path`` is. Raises BundleError.
+
+    Whether a description fits its graph shows when an engine opens it.
+    """
+    if path.suffix != ".toml":
+        return read_bundle(path)
+    description, where, manifest, model = read_description(path)
+    return Bundle(where, model, manifest, hashlib.sha256(model).hexdigest(), description)
 
 
 def read_bundle(path: Path) -> Bundle:
@@ -53,7 +69,7 @@ def read_bundle(path: Path) -> Bundle:
     if text is None:
         raise BundleError(
             f"{path}: an ONNX model, but no streamcell bundle (no {METADATA_KEY!r} in its "
-            "metadata); export it with `streamcell train`"
+            "metadata); export it with `streamcell train`, or describe it in a TOML file"
         )
     manifest = parse_manifest(text, str(path))
     _check_graph(path, manifest, session.get_inputs(), session.get_outputs())

@@ -73,6 +73,20 @@ class StateConfig(Table):
     )
 
 
+class GateConfig(Table):
+    """A model in front of a model of sound: it says when that one need listen at all."""
+
+    model: str = Field(
+        min_length=1,
+        description="Bundle or described model, such as a voice activity detector's TOML.",
+    )
+    output: str = Field("speech", description="Its output that opens the gate.")
+    threshold: float = Field(0.5, gt=0, lt=1, description="The gate opens from this value on.")
+    hold_ms: int = Field(
+        1000, ge=0, description="How long it stays open; longer than the model's endpoint."
+    )
+
+
 class PipelineConfig(Table):
     """One pipeline: a source, a model, a sink."""
 
@@ -80,7 +94,10 @@ class PipelineConfig(Table):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
         description="Name in metrics, logs and default paths.",
     )
-    model: str = Field(min_length=1, description="Bundle file, relative to the TOML.")
+    model: str = Field(
+        min_length=1,
+        description="Bundle file, or a TOML that describes another model, relative to the TOML.",
+    )
     guarantee: Literal["at_least_once", "exactly_once"] = Field(
         "at_least_once",
         description=(
@@ -105,6 +122,9 @@ class PipelineConfig(Table):
         KafkaSinkConfig | FileSinkConfig | ConsoleSinkConfig, Field(discriminator="type")
     ] = Field(description="Where outputs go.")
     engine: EngineConfig = Field(EngineConfig(), description="What steps the batches.")
+    gate: GateConfig | None = Field(
+        None, description="A model in front that says when there is something to hear."
+    )
     state: StateConfig = Field(StateConfig(), description="States and snapshots.")
 
     @model_validator(mode="after")

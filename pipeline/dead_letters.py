@@ -14,7 +14,8 @@ from pipeline.sources.base import Positions
 class DeadLetters:
     """Collects rejects and hands each out once, in the commit that covers its offset.
 
-    ``features`` name the values of rows that were decoded before they were rejected.
+    ``features`` name the values of rows that were decoded before they were rejected; a single one
+    names them all.
     """
 
     def __init__(self, topic: str, features: tuple[str, ...], partitions: Partitions) -> None:
@@ -36,12 +37,17 @@ class DeadLetters:
                 int(rows.offset[i]),
                 int(rows.index[i]),
                 rows.key[i],
-                orjson.dumps(dict(zip(self._features, rows.values[i].tolist(), strict=True))),
+                orjson.dumps(self._named(rows.values[i].tolist())),
                 cause,
                 reason,
             )
             for i in range(len(rows))
         )
+
+    def _named(self, values: list[float]) -> dict[str, float | list[float]]:
+        if len(self._features) < len(values):
+            return {self._features[0]: values}
+        return dict(zip(self._features, values, strict=True))
 
     def take(self, before: Positions | None = None) -> list[Reject]:
         """Rejects of live records, only those before the positions given; the rest wait.

@@ -19,18 +19,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.block import Batch, Records, Reject
+from pipeline.block import Batch, Float32, Records, Reject
 from pipeline.clock import ClockColumn, clock_columns
 from pipeline.commit import Committer, Every
+from pipeline.cut import Chunks
 from pipeline.dead_letters import DeadLetters
 from pipeline.engines.base import Engine
 from pipeline.errors import SourceError, StreamcellError
 from pipeline.finite import finite_rows
-from pipeline.heads.base import Head
+from pipeline.heads.base import Head, State
 from pipeline.intake import Intake
 from pipeline.metrics import Metrics
 from pipeline.monitor.health import Vitals
 from pipeline.monitor.live import LiveView
+from pipeline.order import in_order
 from pipeline.partitions import Partitions
 from pipeline.pool import NO_TIME, SlotPool
 from pipeline.report import Report
@@ -83,6 +85,7 @@ class Loop:
         options: Options,
     ) -> None:
         self._source, self._sink, self._engine, self._head = source, sink, engine, head
+        self._chunks = head if isinstance(head, Chunks) else None
         self._pool, self._partitions, self._snapshots = pool, partitions, snapshots
         self._committer, self._metrics, self._view = committer, metrics, view
         self._vitals, self._options = vitals, options
@@ -173,7 +176,7 @@ class Loop:
     def _step(self, batch: Batch) -> None:
         """One round: engine and head for its rows, then its streams' ends."""
         if self._options.ordered:
-            batch = self._in_order(batch)
+            batch = in_order(batch, self._pool.time[batch.slot], self._dead_letters)
         if self._options.idle_ttl_us:
             self._expire(batch)
         rows = batch.rows(~batch.end) if batch.end.any() else batch
@@ -188,10 +191,17 @@ class Loop:
         pool, metrics = self._pool, self._metrics
         x, clock = rows.values, self._options.clock
         with metrics.stage("gather"):
-            state = pool.gather(rows.slot)
+            state, head = pool.gather(rows.slot), pool.head.take(rows.slot)
             if clock:
                 columns = clock_columns(clock, rows.time, pool.time[rows.slot])
                 x = np.concatenate([x, columns], axis=1)
+            if self._chunks is not None:
+                x, whole = self._chunks.join(x, head)
+                if not whole.all():
+                    self._scatter(rows.rows(~whole), state[~whole], head[~whole])
+                    rows, x, state, head = rows.rows(whole), x[whole], state[whole], head[whole]
+        if not len(rows):
+            return []
         with metrics.stage("step"):
             y, state = self._engine.step(x, state)
         metrics.stepped(len(rows))
@@ -199,25 +209,15 @@ class Loop:
         if finite is not None:
             reason = "the model's output is not finite"
             self._dead_letters.add_rows(rows.rows(~finite), "not_finite", reason)
-            rows, y, state = rows.rows(finite), y[finite], state[finite]
+            rows, y, state, head = rows.rows(finite), y[finite], state[finite], head[finite]
         with metrics.stage("head"):
-            outputs, head = self._head.step(rows, y, pool.head.take(rows.slot))
+            outputs, head = self._head.step(rows, y, head)
         with metrics.stage("scatter"):
-            pool.scatter(rows.slot, state, head, rows.offset, rows.time, self._scheduler.round)
+            self._scatter(rows, state, head)
         return outputs
 
-    def _in_order(self, batch: Batch) -> Batch:
-        """Without the rows whose time is not after their stream's last."""
-        last = self._pool.time[batch.slot]
-        late = (batch.time <= last) & ~batch.end
-        if not late.any():
-            return batch
-        again = late & (batch.time == last)
-        reason = "a row of this stream has the same time already"
-        self._dead_letters.add_rows(batch.rows(again), "duplicate", reason)
-        reason = "the time runs backwards in this stream"
-        self._dead_letters.add_rows(batch.rows(late & ~again), "late", reason)
-        return batch.rows(~late)
+    def _scatter(self, rows: Batch, state: Float32, head: State) -> None:
+        self._pool.scatter(rows.slot, state, head, rows.offset, rows.time, self._scheduler.round)
 
     def _expire(self, batch: Batch) -> None:
         """End the streams that were silent for longer than the time-to-live before this row."""

@@ -28,7 +28,7 @@ PLACES = {
     # A bundle is checked by opening it, and parity by running it; all else goes by the engine.
     "onnxruntime": (
         "pipeline/bundle.py",
-        "pipeline/engines/onnx.py",
+        "pipeline/engines/session.py",
         "export/parity.py",
         "export/speed.py",
     ),
@@ -44,6 +44,9 @@ PLACES = {
         "pipeline/sinks/kafka_python.py",
         "deploy/demo/kafka_python_edges.py",
     ),
+    "soundfile": ("pipeline/audio/files.py",),
+    "soxr": ("pipeline/audio/resample.py",),
+    "sounddevice": ("pipeline/sources/microphone",),
     "sqlite3": ("pipeline/stores/sqlite.py",),
     "prometheus_client": ("pipeline/metrics.py", "pipeline/monitor/"),
     "starlette": ("pipeline/monitor/",),

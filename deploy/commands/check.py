@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.assemble import open_model
+from pipeline.assemble_model import open_engine, open_model
 from pipeline.config import load_config
 
 
@@ -22,8 +22,11 @@ def check(
     """
     config = load_config(file)
     for pipeline in config.pipeline:
-        bundle, _ = open_model(pipeline, file.parent)
-        manifest = bundle.manifest
+        model = open_model(pipeline, file.parent)
+        manifest = model.manifest
+        if model.bundle.description or (model.gate and model.gate.description):
+            # Only an engine can tell whether a description fits its graph.
+            open_engine(model, pipeline, file.parent).close()
         typer.echo(
             f"{file}: ok\n"
             f"  pipeline   {pipeline.name}, {pipeline.guarantee}\n"

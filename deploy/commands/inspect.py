@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.bundle import Bundle, read_bundle
+from pipeline.bundle import Bundle, read_model
 
 
 def inspect(
@@ -24,7 +24,7 @@ def inspect(
       streamcell inspect press.onnx --json | jq .head
 
     """
-    found = read_bundle(bundle)
+    found = read_model(bundle)
     if json:
         typer.echo(found.manifest.model_dump_json(indent=2))
         return

@@ -14,6 +14,7 @@ import structlog
 from pipeline.bundle import Bundle
 from pipeline.config import EngineConfig
 from pipeline.engines.base import Engine
+from pipeline.engines.described import DescribedEngine
 from pipeline.engines.onnx import OnnxEngine
 from pipeline.engines.tensorrt import TensorRtEngine
 from pipeline.errors import EngineError
@@ -71,6 +72,20 @@ def make_engine(config: EngineConfig, bundle: Bundle, directory: Path) -> Engine
 
 def open_engine(device: str, bundle: Bundle, threads: int, max_rows: int, cache: Path) -> Engine:
     """The engine for ``cpu``, ``cuda`` or ``tensorrt``; raises EngineError where it can't run."""
+    if bundle.description is not None:
+        if device == "tensorrt":
+            raise EngineError(
+                f"{bundle.path}: a described model runs on ONNX Runtime; set engine.device to "
+                '"cpu" or "cuda"'
+            )
+        return DescribedEngine(
+            bundle.description,
+            bundle.manifest,
+            bundle.model,
+            str(bundle.path),
+            "cuda" if device == "cuda" else "cpu",
+            threads,
+        )
     if device == "tensorrt":
         return TensorRtEngine(bundle, max_rows, cache)
     return OnnxEngine(bundle, "cuda" if device == "cuda" else "cpu", threads)

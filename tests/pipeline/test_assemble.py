@@ -8,7 +8,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from pipeline.assemble import assemble, open_model
+from pipeline.assemble import assemble
+from pipeline.assemble_model import open_model
 from pipeline.config import load_config
 from pipeline.errors import BundleError, EngineError, StreamcellError
 from tests.pipeline.bundles import anomaly_bundle, small_bundle
@@ -155,7 +156,7 @@ def test_features_that_are_not_the_models_are_told(place: Place) -> None:
     assert "(missing there: a; unknown to the model: c); the model's are: a, b" in str(error)
     place.configure(source='features = ["b", "a"]')
     (config,) = load_config(place.folder / "p.toml").pipeline
-    bundle, _ = open_model(config, place.folder)
+    bundle = open_model(config, place.folder).bundle
     assert bundle.manifest.name == "persistence"
 
 
