@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -35,10 +37,11 @@ class ReadyFrames(Block):
         mean = (Part(name="mean", shape=(channels,)), Part(name="seen"))
         self.parts = (*mean, Part(name="slope.tail", shape=(DELTA_FRAMES, channels)))
 
-    def set_normaliser(self, centre: Tensor, scale: Tensor) -> None:
-        """What training found as each channel's mean and deviation, both [C]."""
-        self.centre.copy_(centre)
-        self.scale.copy_(scale)
+    def fit(self, recordings: Sequence[Tensor]) -> None:
+        """Take each channel's mean and deviation from training ``recordings``, [N, channels]."""
+        rows = torch.cat(list(recordings)).double()
+        self.centre.copy_(rows.mean(dim=0))
+        self.scale.copy_(rows.std(dim=0, correction=0).clamp(min=1e-3))
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """``x [B, frames · channels]`` → [B, frames · features], the state after."""

@@ -7,18 +7,51 @@ changes nothing but how often results come.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from pipeline.errors import BundleError
 from pipeline.manifest import Part
-from trainer.blocks.base import Block, State
+from trainer.blocks.base import State
 from trainer.blocks.stack import lstm_stack
 from trainer.step_module import StepModule, pack, unpack
 
 OUTPUT = "log_probs"
+
+
+class Front(Protocol):
+    """A front end: a block from ``inputs`` values of a chunk to n frames of C features.
+
+    ``FrontEnd`` takes samples, ``ReadyFrames`` takes features.
+    """
+
+    inputs: int
+    outputs: int
+    parts: tuple[Part, ...]
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """One chunk: ``x [B, I]``, the state before → [B, n·C], the state after."""
+        ...
+
+    def forward(self, sequence: Tensor, state: State) -> tuple[Tensor, State]:
+        """Many chunks: ``[B, T, I]``, the state before → [B, T, n·C], the state after."""
+        ...
+
+    def frames(self, samples: Tensor) -> Tensor:
+        """Whole recordings: ``[B, S]``, or ``[B, N, channels]`` of features → [B, frames, C]."""
+        ...
+
+    def fit(self, recordings: Sequence[Tensor]) -> None:
+        """Take what normalises from training ``recordings``: samples [S], or [N, channels]."""
+        ...
+
+    def fresh(self, streams: int) -> State:
+        """The state of streams that have heard nothing."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +165,9 @@ class SpeechModel(StepModule):
     Output ``log_probs`` (T, V), T = n / subsampling. ``hop_s`` is the seconds from frame to frame.
     """
 
-    def __init__(self, front: Block, shape: Shape, hop_s: float) -> None:
+    front: Front
+
+    def __init__(self, front: Front, shape: Shape, hop_s: float) -> None:
         super().__init__()
         frames, rest = divmod(front.outputs, shape.features)
         if rest or frames % shape.subsampling:
@@ -189,7 +224,7 @@ class SpeechModel(StepModule):
         found, _ = self.encoder.forward(frames[:, :whole], self.encoder.fresh(len(frames)))
         return found
 
-    def with_front(self, front: Block) -> SpeechModel:
+    def with_front(self, front: Front) -> SpeechModel:
         """The same weights behind ``front``: how a model gets another chunk."""
         model = SpeechModel(front, replace(self.shape), self.hop_s)
         model.encoder.load_state_dict(self.encoder.state_dict())

@@ -22,7 +22,7 @@ def made(chunk: int, shape: Shape = SMALL, *, deltas: bool = True) -> SpeechMode
     """A model of ``chunk`` frames of four values, in eval mode; the same weights for each chunk."""
     torch.manual_seed(3)
     front = ReadyFrames(4, chunk, deltas=deltas)
-    front.set_normaliser(torch.tensor([1.0, 0.0, -2.0, 5.0]), torch.tensor([2.0, 1.0, 3.0, 0.5]))
+    front.fit([torch.randn(50, 4) * torch.tensor([2.0, 1.0, 3.0, 0.5]) - 1.0])
     return SpeechModel(front, shape, 0.01).eval()
 
 
@@ -67,7 +67,7 @@ def test_the_chunk_changes_nothing() -> None:
     values = recordings()
     with torch.no_grad():
         model = made(3)
-        wanted = model.log_probs(model.front.frames(values))  # type: ignore[operator]  # ReadyFrames
+        wanted = model.log_probs(model.front.frames(values))
         for chunk in (3, 6, 12, 36):
             found, _ = stepped(made(chunk), values)
             torch.testing.assert_close(found, wanted, atol=1e-5, rtol=0)
@@ -78,7 +78,7 @@ def test_the_chunk_changes_nothing() -> None:
 def test_what_follows_an_utterance_does_not_change_it() -> None:
     """Padding behind it, and frames that don't fill an output frame, leave it as it was."""
     model, values = made(3), recordings()
-    frames = model.front.frames(values)  # type: ignore[operator]  # ReadyFrames
+    frames = model.front.frames(values)
     with torch.no_grad():
         whole = model.log_probs(frames)
         padded = model.log_probs(torch.cat([frames[:, :20], torch.full((3, 9, 8), 7.0)], dim=1))

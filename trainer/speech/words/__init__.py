@@ -1,0 +1,1 @@
+"""Words: connectionist temporal classification on transcripts, no alignment needed."""
