@@ -46,6 +46,7 @@ class AudioFile:
         self.channels = int(self._file.channels)
         self.frames = int(self._file.frames)
         self._at = 0
+        self._damage = ""  # why nothing can be read after the samples read last
         if problem := self._problem():
             self.close()
             raise DataError(f"{path}: {problem}")
@@ -69,26 +70,33 @@ class AudioFile:
     def read(self, frames: int) -> Float32:
         """The next samples ``[channels, n]``, 1.0 being full scale; n is 0 at the end only.
 
-        Float files may go beyond full scale. Raises DataError where the file is damaged or holds
-        samples that are no numbers.
+        Float files may go beyond full scale. Where the file is damaged, or holds samples that are
+        no numbers, the good ones before come first; the read after them raises DataError.
         """
+        if self._damage:
+            raise DataError(f"{self.path}: {self._damage}")
         wanted = min(frames, self.frames - self._at)
         try:
             found = self._file.read(wanted, dtype="float32", always_2d=True)
         except self._broken as error:
-            raise DataError(f"{self.path}: damaged after {self._where()}: {error}") from error
-        if len(found) < wanted:
-            self._at += len(found)
-            raise DataError(
-                f"{self.path}: cut off after {self._where()}; its header promises "
-                f"{self.duration_s:.2f} s. Fetch or record it again"
-            )
+            self._damage = f"damaged after {self._where()}: {error}"
+            raise DataError(f"{self.path}: {self._damage}") from error
         samples = np.ascontiguousarray(found.T, np.float32)
         finite = np.isfinite(samples).all(axis=0)
         if not finite.all():
-            self._at += int(np.argmin(finite))
-            raise DataError(f"{self.path}: NaN or infinity after {self._where()}")
-        self._at += wanted
+            samples = samples[:, : int(np.argmin(finite))]
+            self._at += samples.shape[1]
+            self._damage = f"NaN or infinity after {self._where()}"
+        elif len(found) < wanted:
+            self._at += len(found)
+            self._damage = (
+                f"cut off after {self._where()}; its header promises {self.duration_s:.2f} s. "
+                "Fetch or record it again"
+            )
+        else:
+            self._at += wanted
+        if self._damage and not samples.size:
+            raise DataError(f"{self.path}: {self._damage}")
         return samples
 
     def seek(self, frame: int) -> None:
@@ -146,7 +154,10 @@ def read_audio(path: Path, *, max_samples: int = MAX_SAMPLES) -> tuple[Float32, 
                 f"{file.frames * file.channels} samples, {max_samples} are read at once; cut it "
                 "into shorter files"
             )
-        return file.read(file.frames), file.rate
+        samples = file.read(file.frames)
+        if samples.shape[1] < file.frames:
+            file.read(1)  # says why
+        return samples, file.rate
 
 
 def _why_not(path: Path, error: Exception) -> str:
