@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from pipeline.errors import BundleError
 from pipeline.manifest import Part
 from trainer.blocks.base import State
-from trainer.blocks.stack import lstm_stack
+from trainer.blocks.lstm import LstmLayer
+from trainer.blocks.stack import Stack
 from trainer.step_module import StepModule, pack, unpack
 
 OUTPUT = "log_probs"
@@ -77,6 +78,11 @@ class Shape:
     residual: bool = False
 
     @property
+    def wide(self) -> int:
+        """What each LSTM layer hands on."""
+        return self.projected or self.hidden
+
+    @property
     def delay(self) -> float:
         """How many frames the middle of what an output frame sees lies behind its newest frame."""
         return (self.width - 1) / 2 + self.subsampling
@@ -117,16 +123,11 @@ class Encoder(nn.Module):
         self.near = StridedConv(shape.features, shape.channels, shape.width, 1, "near")
         self.wide = StridedConv(shape.channels, shape.hidden, wide, shape.subsampling, "wide")
         self.norm = nn.LayerNorm(shape.hidden)
-        self.stack = lstm_stack(
-            shape.hidden,
-            shape.hidden,
-            shape.layers,
-            projected=shape.projected,
-            dropout=shape.dropout,
-            residual=shape.residual,
-        )
-        self.to_labels = nn.Linear(self.stack.outputs, shape.labels)
-        self.parts = (self.near.part, self.wide.part, *self.stack.parts)
+        self.lower = _layers(shape, 0, 1)
+        self.upper = _layers(shape, 1, shape.layers) if shape.layers > 1 else None
+        self.to_labels = nn.Linear(shape.wide, shape.labels)
+        above = self.upper.parts if self.upper else ()
+        self.parts = (self.near.part, self.wide.part, *self.lower.parts, *above)
 
     def fresh(self, streams: int) -> State:
         """The state of streams that have seen nothing."""
@@ -135,17 +136,29 @@ class Encoder(nn.Module):
     def step(self, frames: Tensor, state: State) -> tuple[Tensor, State]:
         """``frames [B, N, C]`` of one chunk → [B, N / subsampling, V]; the LSTM goes unrolled."""
         encoded, tails = self._convolved(frames, state)
-        cells, outputs = state[2:], []
+        below, above = state[2:4], state[4:]
+        outputs = []
         for x in encoded.unbind(1):
-            y, cells = self.stack.step(x, cells)
+            y, below = self.lower.step(x, below)
+            if self.upper:
+                y, above = self.upper.step(y, above)
             outputs.append(y)
-        return self._labelled(torch.stack(outputs, dim=1)), tails + cells
+        return self._labelled(torch.stack(outputs, dim=1)), tails + below + above
 
     def forward(self, frames: Tensor, state: State) -> tuple[Tensor, State]:
         """The same for ``frames [B, N, C]`` of many chunks, in torch's fused LSTM."""
+        log_probs, _, after = self.look(frames, state)
+        return log_probs, after
+
+    def look(self, frames: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
+        """As ``forward``, with what the first LSTM layer made [B, N / subsampling, H] beside it."""
         encoded, tails = self._convolved(frames, state)
-        outputs, cells = self.stack.forward(encoded, state[2:])
-        return self._labelled(outputs), tails + cells
+        low, below = self.lower.forward(encoded, state[2:4])
+        top, above = low, state[4:]
+        if self.upper:
+            dropped = torch.dropout(low, self.shape.dropout, self.training)
+            top, above = self.upper.forward(dropped, above)
+        return self._labelled(top), low, tails + below + above
 
     def _convolved(self, frames: Tensor, state: State) -> tuple[Tensor, State]:
         near, near_tail = self.near(frames, state[0])
@@ -156,6 +169,23 @@ class Encoder(nn.Module):
     def _labelled(self, outputs: Tensor) -> Tensor:
         dropped = torch.dropout(outputs, self.shape.dropout, self.training)
         return torch.log_softmax(self.to_labels(dropped), dim=2)
+
+
+def _layers(shape: Shape, first: int, stop: int) -> Stack:
+    """The LSTM layers from ``first`` to before ``stop``."""
+    return Stack(
+        [
+            LstmLayer(
+                shape.wide if at else shape.hidden,
+                shape.hidden,
+                f"layer{at}",
+                projected=shape.projected,
+            )
+            for at in range(first, stop)
+        ],
+        dropout=shape.dropout,
+        residual=shape.residual,
+    )
 
 
 class SpeechModel(StepModule):
@@ -215,14 +245,19 @@ class SpeechModel(StepModule):
         return log_probs.reshape(streams, chunks, -1), pack([*before, *cells])
 
     def log_probs(self, frames: Tensor) -> Tensor:
-        """Whole utterances for training: ``frames [B, N, C]`` of the front end → [B, N', V].
+        """Whole utterances for training: ``frames [B, N, C]`` of the front end → [B, N', V]."""
+        return self.look(frames)[0]
+
+    def look(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, and what the first LSTM layer made of the frames [B, N', H].
 
         N' = N // subsampling. Whatever pads an utterance lies behind it, so it changes nothing
         before it: of n frames the first n // subsampling output frames are the utterance's.
         """
         whole = frames.shape[1] - frames.shape[1] % self.shape.subsampling
-        found, _ = self.encoder.forward(frames[:, :whole], self.encoder.fresh(len(frames)))
-        return found
+        fresh = self.encoder.fresh(len(frames))
+        log_probs, low, _ = self.encoder.look(frames[:, :whole], fresh)
+        return log_probs, low
 
     def with_front(self, front: Front) -> SpeechModel:
         """The same weights behind ``front``: how a model gets another chunk."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -56,6 +57,52 @@ def units_of(texts: Iterable[str], kind: UnitKind) -> Units:
     separator = " " if kind == "words" else ""
     found = {piece for text in texts for piece in (text.split() if separator else text)}
     return Units(("", *sorted(found)), separator)
+
+
+Lexicon = Mapping[str, Sequence[str]]  # the phones of each word
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """What words are made of, as a help in training: phones of a lexicon, or characters."""
+
+    symbols: tuple[str, ...]  # the blank at 0
+    lexicon: Lexicon
+
+    def encode(self, text: str) -> Int64:
+        """The numbers of all pieces in ``text``, word by word; unknown ones are left out."""
+        pieces = [piece for word in text.split() for piece in self.lexicon.get(word, word)]
+        known = [self.symbols.index(piece) for piece in pieces if piece in self.symbols]
+        return np.array(known, np.int64)
+
+
+def pieces_of(texts: Iterable[str], lexicon: Lexicon | None) -> Pieces:
+    """The pieces of ``texts``; a word that the lexicon lacks is made of its characters."""
+    lexicon = lexicon or {}
+    words = {word for text in texts for word in text.split()}
+    found = {piece for word in words for piece in lexicon.get(word, word)}
+    return Pieces(("", *sorted(found)), lexicon)
+
+
+def read_lexicon(path: Path) -> dict[str, tuple[str, ...]]:
+    """A pronunciation dictionary: a word and its phones in a line, as CMU's are written.
+
+    Of several pronunciations, ``word(2)``, the first counts. Raises DataError.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: can't read the lexicon: {error}") from error
+    found: dict[str, tuple[str, ...]] = {}
+    for number, line in enumerate(lines, start=1):
+        fields = line.split()
+        if not fields or line.startswith((";;;", "#")):
+            continue
+        if len(fields) < 2:
+            raise DataError(f"{path}, line {number}: {line!r} has no phones behind the word")
+        if not fields[0].endswith(")"):
+            found.setdefault(fields[0], tuple(fields[1:]))
+    return found
 
 
 def least_frames(labels: Int64) -> int:
