@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -35,24 +34,34 @@ class Word(NamedTuple):
     confidence: float
 
 
-@dataclass(frozen=True, slots=True)
 class Speller:
     """Turns tokens [n, COLUMNS] into words, by the separator rules of ``WordsParams``."""
 
-    labels: tuple[str, ...]
-    separator: str
-    pause: int  # the symbol between words, or 0
+    def __init__(self, params: WordsParams) -> None:
+        self.labels = params.labels
+        self.separator = params.separator
+        self.pause = params.pause
+        # Characters are looked up all at once.
+        single = params.separator == "" and all(len(label) == 1 for label in self.labels[1:])
+        self._codes = np.array([ord(label or " ") for label in self.labels]) if single else None
 
     def text(self, tokens: UInt16) -> tuple[str, int, int]:
         """The words as one text, the frame where they begin and the one after them; or "", 0, 0."""
         symbols = tokens[:, SYMBOL]
-        spoken = np.flatnonzero(symbols != self.pause)
-        if not len(spoken):
+        if self._codes is not None:
+            text = self._codes[symbols].astype("<u4").tobytes().decode("utf-32-le")
+            first, last = len(text) - len(text.lstrip(" ")), len(text.rstrip(" ")) - 1
+            text = text.strip(" ")
+        else:
+            spoken = np.flatnonzero(symbols != self.pause)
+            first, last = (int(spoken[0]), int(spoken[-1])) if len(spoken) else (0, -1)
+            spelt = [self.labels[symbol] for symbol in symbols[first : last + 1].tolist()]
+            text = self.separator.join(spelt)
+        if not text:
             return "", 0, 0
-        text = self.separator.join([self.labels[symbol] for symbol in symbols.tolist()])
-        if self.separator == "":
+        if "  " in text:
             text = " ".join([word for word in text.split(" ") if word])
-        return text, int(tokens[spoken[0], START]), int(tokens[spoken[-1], END])
+        return text, int(tokens[first, START]), int(tokens[last, END])
 
     def words(self, tokens: UInt16) -> list[Word]:
         """The words in order; between two pauses, before the first, after the last."""

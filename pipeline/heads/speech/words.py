@@ -59,7 +59,7 @@ class WordsHead:
         self._clock = Clock(params.frame_s, params.delay_s)
         self._decoder = decoder
         self._pause = params.pause
-        self._speller = Speller(params.labels, params.separator, params.pause)
+        self._speller = Speller(params)
         self._endpoint = params.frames(params.endpoint_s)
         self._longest = params.frames(params.max_utterance_s)
         self.dtype: np.dtype[Any] = np.dtype(

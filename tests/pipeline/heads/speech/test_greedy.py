@@ -7,6 +7,7 @@ from itertools import groupby
 import numpy as np
 import pytest
 
+from pipeline.block import Float32
 from pipeline.heads.speech import speech_head
 from tests.pipeline.heads.speech.sounds import (
     BEGIN,
@@ -16,6 +17,7 @@ from tests.pipeline.heads.speech.sounds import (
     batch,
     fresh,
     manifest,
+    normalised,
     of_kind,
     random_speech,
     rows_of,
@@ -141,6 +143,26 @@ def test_whole_words_as_labels() -> None:
     assert [word["start_s"] for word in final["words"]] == [0.05, 0.15, 0.2]
 
 
+def test_labels_of_several_letters() -> None:
+    """Pieces of words are put together like characters; pauses at either end are no text."""
+    labels = ("", " ", "th", "e", "ß")
+    settings = WORDS | {"labels": list(labels)}
+    symbols = {"t": "th", "e": "e", "s": "ß", "_": " "}
+    log_probs = np.concatenate(
+        [spell("-", labels)]
+        + [
+            spell("-", labels) if one == "-" else _frame(labels, symbols[one])
+            for one in "_te_-_es_---------"
+        ]
+        + [spell("-", labels)]
+    )
+    found = run(settings, log_probs, frames=1)
+    assert [one["text"] for one in of_kind(found, "partial")] == ["th", "the", "the e", "the eß"]
+    (final,) = of_kind(found, "final")
+    assert (final["text"], final["start_s"]) == ("the eß", 0.1)
+    assert [word["word"] for word in final["words"]] == ["the", "eß"]
+
+
 def test_confidence_is_that_of_the_best_frames() -> None:
     """A word's is the geometric mean of its symbols', the utterance's the mean of its words'."""
     posteriors = spell("-aab- c-------------", p=0.9)
@@ -182,3 +204,10 @@ def test_random_streams_match_a_plain_decoder(frames: int) -> None:
 def test_an_ended_stream_without_text_says_nothing() -> None:
     """A pause is no text."""
     assert run(WORDS, spell("-- ---")) == []
+
+
+def _frame(labels: tuple[str, ...], label: str) -> Float32:
+    """One frame that is most likely ``label``."""
+    posteriors = np.full((1, 1, len(labels)), 0.02)
+    posteriors[0, 0, labels.index(label)] = 0.9
+    return normalised(np.log(posteriors))
