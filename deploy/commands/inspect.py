@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,12 +12,16 @@ from rich.table import Table
 
 from pipeline.bundle import Bundle, read_model
 
+LONG = 1000  # characters of one text
+
 
 def inspect(
     bundle: Annotated[Path, typer.Argument(help="A bundle, as `streamcell train` writes it.")],
     json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> None:
     """Print a bundle's manifest: task, features, state, outputs, thresholds, metrics, origin.
+
+    Long texts, such as the tables of a language model, are cut.
 
     Examples:
       streamcell inspect press.onnx
@@ -26,7 +31,9 @@ def inspect(
     """
     found = read_model(bundle)
     if json:
-        typer.echo(found.manifest.model_dump_json(indent=2))
+        typer.echo(
+            dumps(_cut(found.manifest.model_dump(mode="json")), indent=2, ensure_ascii=False)
+        )
         return
     Console().print(_table(found))
 
@@ -74,3 +81,14 @@ def _table(bundle: Bundle) -> Table:
 def _short(value: Any) -> str:
     text = f"{value:g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 100 else text[:97] + "…"
+
+
+def _cut(value: Any) -> Any:
+    """A manifest's value without the rest of texts that nobody reads."""
+    if isinstance(value, dict):
+        return {name: _cut(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_cut(one) for one in value]
+    if isinstance(value, str) and len(value) > LONG:
+        return f"{value[:40]}… ({len(value):,} characters)"
+    return value

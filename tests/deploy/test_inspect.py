@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from deploy.cli import app
 from export.untrained import untrained_anomaly_bundle, untrained_forecast_bundle
+from tests.pipeline.bundles import small_bundle
 
 
 def said(*arguments: str) -> str:
@@ -43,6 +44,17 @@ def test_json_is_the_whole_manifest(tmp_path: Path) -> None:
     path = tmp_path / "press.onnx"
     manifest = untrained_anomaly_bundle(path, features=2, hidden=4, layers=1)
     assert json.loads(said(str(path), "--json")) == json.loads(manifest.to_json())
+
+
+def test_tables_are_cut(tmp_path: Path) -> None:
+    """A language model is told by its facts; its tables only by how long they are."""
+    lm = {"form": "automaton", "order": 5, "states": 900, "log_probs": "eJx" + "A" * 50_000}
+    path = small_bundle(tmp_path, head={"form": "words", "lm": lm})
+    shown = json.loads(said(str(path), "--json"))["head"]["lm"]
+    assert shown == lm | {"log_probs": "eJx" + "A" * 37 + "… (50,003 characters)"}
+    text = said(str(path))
+    assert "'order': 5, 'states': 900" in text
+    assert len(text) < 3000
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model"])
