@@ -55,22 +55,41 @@ class ReadyFrames(Block):
         values, state = self._run(frames, state)
         return values.reshape(streams, rows, -1), state
 
-    def frames(self, values: Tensor) -> Tensor:
+    def frames(self, samples: Tensor) -> Tensor:
         """Whole recordings for training: ``[B, N, channels]`` → [B, N, features]."""
-        found, _ = self._run(values, self.fresh(len(values)))
-        return found
+        relative = (samples - self.centre) / self.scale
+        # While the running mean remembers all there was, it is a sum, and needs no loop.
+        count = min(relative.shape[1], round(MEAN_FRAMES))
+        weights = PRIOR_FRAMES + torch.arange(1, count + 1)
+        means = relative[:, :count].cumsum(dim=1) / weights[:, None]
+        _, seen, tail = self.fresh(len(samples))
+        first = relative[:, :count] - means
+        rest, _, _ = self._centred(relative[:, count:], means[:, -1], seen + count)
+        values, _ = self._with_slopes(torch.cat([first, rest], dim=1), tail)
+        return values
 
     def _run(self, frames: Tensor, state: State) -> tuple[Tensor, State]:
         mean, seen, tail = state
         relative = (frames - self.centre) / self.scale
+        centred, mean, seen = self._centred(relative, mean, seen)
+        values, tail = self._with_slopes(centred, tail)
+        return values, (mean, seen, tail)
+
+    def _centred(
+        self, relative: Tensor, mean: Tensor, seen: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Frames [B, N, C] without the running mean, which goes on from ``mean`` and ``seen``."""
         centred = []
         for frame in relative.unbind(1):
             seen = torch.clamp(seen + 1.0, max=MEAN_FRAMES)
             mean = mean + (frame - mean) / (PRIOR_FRAMES + seen)
             centred.append(frame - mean)
-        values = torch.stack(centred, dim=1)
+        return torch.stack(centred, dim=1) if centred else relative, mean, seen
+
+    def _with_slopes(self, values: Tensor, tail: Tensor) -> tuple[Tensor, Tensor]:
+        """Centred frames [B, N, C] with their slopes beside them, and the last frames."""
         if not self.deltas:
-            return values, (mean, seen, tail)
+            return values, tail
         count = values.shape[1]
         rows = torch.cat([tail.reshape(-1, DELTA_FRAMES, self.channels), values], dim=1)
         middle = DELTA_FRAMES / 2
@@ -80,4 +99,4 @@ class ReadyFrames(Block):
         )
         # A slope is small beside the value: as a change over the frames it sees, both are alike.
         both = torch.cat([values, DELTA_FRAMES * torch.as_tensor(slopes)], dim=2)
-        return both, (mean, seen, rows[:, -DELTA_FRAMES:].flatten(1))
+        return both, rows[:, -DELTA_FRAMES:].flatten(1)

@@ -1,8 +1,9 @@
 """The speech model: a front end, a strided causal convolution, LSTM layers, a softmax over labels.
 
 Words are learnt with connectionist temporal classification (Graves et al. 2006), keywords with the
-same encoder. A step takes one chunk of sound and unrolls the frames in it, so the chunk's length
-changes nothing but how often results come.
+same encoder. What the first LSTM layer makes of smaller pieces goes into the next one (Nozaki &
+Komatsu 2021: self-conditioned CTC). A step takes one chunk of sound and unrolls the frames in it,
+so the chunk's length changes nothing but how often results come.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ class Shape:
     "no keyword") at 0. The first convolution sees ``width`` frames and makes ``channels`` values
     of each; the second one sees ``2 * subsampling + 1`` of those and makes one output frame of
     ``subsampling`` of them. ``projected`` (0 for none) is the width of what the ``layers`` LSTM
-    layers of ``hidden`` cells hand on.
+    layers of ``hidden`` cells hand on. With ``pieces`` (symbols of smaller pieces of words, the
+    blank at 0; 0 for none) the first LSTM layer tells those, and the next one hears of it.
     """
 
     features: int
@@ -76,6 +78,7 @@ class Shape:
     projected: int = 0
     dropout: float = 0.2
     residual: bool = False
+    pieces: int = 0
 
     @property
     def wide(self) -> int:
@@ -126,6 +129,8 @@ class Encoder(nn.Module):
         self.lower = _layers(shape, 0, 1)
         self.upper = _layers(shape, 1, shape.layers) if shape.layers > 1 else None
         self.to_labels = nn.Linear(shape.wide, shape.labels)
+        self.to_pieces = nn.Linear(shape.wide, shape.pieces) if shape.pieces else None
+        self.from_pieces = nn.Linear(shape.pieces, shape.wide) if shape.pieces else None
         above = self.upper.parts if self.upper else ()
         self.parts = (self.near.part, self.wide.part, *self.lower.parts, *above)
 
@@ -140,6 +145,7 @@ class Encoder(nn.Module):
         outputs = []
         for x in encoded.unbind(1):
             y, below = self.lower.step(x, below)
+            y, _ = self._conditioned(y)
             if self.upper:
                 y, above = self.upper.step(y, above)
             outputs.append(y)
@@ -150,15 +156,23 @@ class Encoder(nn.Module):
         log_probs, _, after = self.look(frames, state)
         return log_probs, after
 
-    def look(self, frames: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
-        """As ``forward``, with what the first LSTM layer made [B, N / subsampling, H] beside it."""
+    def look(self, frames: Tensor, state: State) -> tuple[Tensor, Tensor | None, State]:
+        """As ``forward``, with the log-probabilities of the pieces [B, N / subsampling, P]."""
         encoded, tails = self._convolved(frames, state)
         low, below = self.lower.forward(encoded, state[2:4])
-        top, above = low, state[4:]
+        top, pieces = self._conditioned(low)
+        above = state[4:]
         if self.upper:
-            dropped = torch.dropout(low, self.shape.dropout, self.training)
+            dropped = torch.dropout(top, self.shape.dropout, self.training)
             top, above = self.upper.forward(dropped, above)
-        return self._labelled(top), low, tails + below + above
+        return self._labelled(top), pieces, tails + below + above
+
+    def _conditioned(self, low: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The first layer's output [..., H] with what it says of the pieces added, and that."""
+        if self.to_pieces is None or self.from_pieces is None:
+            return low, None
+        pieces = torch.log_softmax(self.to_pieces(low), dim=-1)
+        return low + self.from_pieces(pieces.exp()), pieces
 
     def _convolved(self, frames: Tensor, state: State) -> tuple[Tensor, State]:
         near, near_tail = self.near(frames, state[0])
@@ -248,16 +262,16 @@ class SpeechModel(StepModule):
         """Whole utterances for training: ``frames [B, N, C]`` of the front end → [B, N', V]."""
         return self.look(frames)[0]
 
-    def look(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """The same, and what the first LSTM layer made of the frames [B, N', H].
+    def look(self, frames: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The same, and the log-probabilities of the pieces [B, N', P], if the shape has any.
 
         N' = N // subsampling. Whatever pads an utterance lies behind it, so it changes nothing
         before it: of n frames the first n // subsampling output frames are the utterance's.
         """
         whole = frames.shape[1] - frames.shape[1] % self.shape.subsampling
         fresh = self.encoder.fresh(len(frames))
-        log_probs, low, _ = self.encoder.look(frames[:, :whole], fresh)
-        return log_probs, low
+        log_probs, pieces, _ = self.encoder.look(frames[:, :whole], fresh)
+        return log_probs, pieces
 
     def with_front(self, front: Front) -> SpeechModel:
         """The same weights behind ``front``: how a model gets another chunk."""

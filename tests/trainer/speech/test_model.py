@@ -45,7 +45,7 @@ def stepped(model: SpeechModel, values: Tensor) -> tuple[Tensor, Tensor]:
     [
         SMALL,
         replace(SMALL, projected=4, layers=3, residual=True),
-        replace(SMALL, subsampling=2, width=3),
+        replace(SMALL, subsampling=2, width=3, pieces=4),
         replace(SMALL, subsampling=4, layers=1, labels=2),
     ],
 )
@@ -95,6 +95,16 @@ def test_values_without_slopes() -> None:
     off = (front.frames(raised) - front.frames(values))[0, :, 2]
     assert off[0] > 2.9
     assert abs(float(off[-1])) < 0.15
+
+
+def test_whole_recordings_are_normalised_like_chunks() -> None:
+    """Beyond what the running mean remembers, too."""
+    front = made(12).front
+    values = recordings(2).repeat(1, 20, 1)
+    stepwise, _ = front.forward(values.reshape(2, -1, 48), front.fresh(2))
+    torch.testing.assert_close(
+        front.frames(values), stepwise.reshape(2, 720, -1), atol=1e-4, rtol=0
+    )
 
 
 def test_a_chunk_must_be_a_multiple_of_the_subsampling() -> None:

@@ -18,9 +18,9 @@ class WordsConfig(BaseModel):
     with ``deltas``. ``channels``, ``width``, ``hidden``, ``layers``, ``projected``, ``dropout`` and
     ``residual`` are the network's (``trainer.speech.model.Shape``).
 
-    Labels are learnt with the help of smaller pieces, told from the first LSTM layer: each word's
+    Labels are learnt with the help of smaller pieces, which the first LSTM layer tells: each word's
     phones where a lexicon is given, else its characters. They have ``aid`` of the loss (0 for
-    none), and no part in the bundle.
+    none).
 
     ``speed`` is the share by which utterances are played faster or slower; ``masks`` and
     ``mask_bands`` how many stretches of up to ``mask_s`` and of ``mask_width`` features are hidden

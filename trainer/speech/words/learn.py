@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipeline.block import Float32, Int64
 from trainer.fit import FitSettings, History, Progress, fit_module
@@ -38,7 +38,7 @@ class Plan:
     """How to learn: what an epoch draws, how it is changed, and for how long.
 
     ``tail`` is how many values of silence follow each utterance, so that a late result is heard.
-    The ``aid`` is the share of the loss of the pieces, of which there are ``pieces`` symbols.
+    The ``aid`` is the share that the pieces have of the loss.
     """
 
     draw: Draw
@@ -48,7 +48,6 @@ class Plan:
     batch: int
     tail: int
     aid: float
-    pieces: int
     settings: FitSettings
 
 
@@ -67,11 +66,8 @@ def learn(
     """Fit ``model`` in place.
 
     The validation error is the word error of greedy decoding: ``said`` in ``validation``, samples
-    [S] or features [N, C] each; what there is no label for is an error. The first LSTM layer also
-    learns the pieces of the words (Sanabria & Metze 2018: hierarchical multitask training).
+    [S] or features [N, C] each; what there is no label for is an error.
     """
-    helper = nn.Linear(model.shape.wide, plan.pieces)
-    taught = nn.ModuleList([model, helper])
 
     def losses(generator: torch.Generator) -> Iterator[Tensor]:
         # Dropout must be the same in a run that was interrupted and resumed.
@@ -84,12 +80,11 @@ def learn(
             samples, counts = padded([plan.pace(one.values, rng) for one in picked], plan.tail)
             samples = plan.disturb(samples, generator)
             frames, lengths = frames_of(model, samples, counts)
-            log_probs, low = model.look(plan.mask(frames, generator))
+            log_probs, pieces = model.look(plan.mask(frames, generator))
             lengths = lengths // model.shape.subsampling
             loss = ctc_loss(log_probs, lengths, [one.labels for one in picked])
-            if plan.aid:
-                smaller = torch.log_softmax(helper(low), dim=2)
-                aid = ctc_loss(smaller, lengths, [one.pieces for one in picked])
+            if pieces is not None:
+                aid = ctc_loss(pieces, lengths, [one.pieces for one in picked])
                 loss = (1.0 - plan.aid) * loss + plan.aid * aid
             yield loss
 
@@ -98,7 +93,7 @@ def learn(
         return word_errors(said, heard).rate
 
     return fit_module(
-        taught,
+        model,
         losses=losses,
         validate=validate,
         settings=plan.settings,

@@ -99,7 +99,7 @@ def fit(
         deltas=config.deltas,
     )
     torch.manual_seed(config.seed)
-    model = SpeechModel(made.front, _shape(config, made, units), 0.01)
+    model = SpeechModel(made.front, _shape(config, made, units, pieces), 0.01)
     tail = round(config.tail_s * made.rate)
     utterances = [_utterance(one, units, pieces) for one in parts.training]
     _require_time(model, parts.training, utterances, units, tail)
@@ -119,7 +119,6 @@ def fit(
             disturb=disturb(config, made.audio, noises),
             mask=mask(config),
             aid=config.aid,
-            pieces=len(pieces.symbols),
             batch=config.batch,
             tail=tail,
             settings=FitSettings(
@@ -143,7 +142,8 @@ def fit(
     training_s = time.perf_counter() - started
     head = head_parameters(model, units, config)
     progress.stage("listen", 1)
-    heard = understood(model, head, made, [one.values for one in parts.test], tail)
+    tested = [one.values for one in parts.test]
+    heard = understood(model, head, made.audio, made.columns, tested, tail)
     progress.advance(f"heard {len(parts.test)} test recordings")
     results = Results(
         config=config,
@@ -203,7 +203,8 @@ def head_parameters(model: SpeechModel, units: Units, config: WordsConfig) -> di
 def understood(
     model: SpeechModel,
     head: dict[str, Any],
-    made: Input,
+    audio: Audio | None,
+    columns: tuple[Feature, ...],
     values: Sequence[Float32],
     tail: int,
 ) -> list[str]:
@@ -211,8 +212,8 @@ def understood(
     manifest = Manifest(
         name="trained",
         task="speech",
-        features=made.columns,
-        audio=made.audio,
+        features=columns,
+        audio=audio,
         state=model.state_parts,
         outputs=model.output_parts,
         head=head,
@@ -224,7 +225,7 @@ def understood(
     return texts(records, len(values))
 
 
-def _shape(config: WordsConfig, made: Input, units: Units) -> Shape:
+def _shape(config: WordsConfig, made: Input, units: Units, pieces: Pieces) -> Shape:
     return Shape(
         features=made.features,
         labels=len(units.labels),
@@ -236,6 +237,7 @@ def _shape(config: WordsConfig, made: Input, units: Units) -> Shape:
         projected=config.projected,
         dropout=config.dropout,
         residual=config.residual,
+        pieces=len(pieces.symbols) if config.aid else 0,
     )
 
 
