@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,9 @@ from pipeline.monitor.outlook import Outlook
 from pipeline.monitor.watch import MAX_FEATURES
 from pipeline.partitions import Partitions
 from pipeline.pool import SlotPool
+from pipeline.sinks.base import Sink
 from pipeline.snapshots import Snapshots
+from pipeline.sources.base import Source
 from pipeline.stores.sqlite import SqliteStore
 
 
@@ -38,16 +41,27 @@ class Parts:
     vitals: Vitals
 
 
-def assemble(config: PipelineConfig, directory: Path, stop: threading.Event) -> Parts:
+def assemble(
+    config: PipelineConfig,
+    directory: Path,
+    stop: threading.Event,
+    *,
+    sink: Sink | None = None,
+    tap: Callable[[Source], Source] | None = None,
+) -> Parts:
     """Build all parts of a pipeline; nothing is connected yet. Raises any StreamcellError.
 
-    ``stop`` ends the waiting for a broker that is down.
+    ``stop`` ends the waiting for a broker that is down. ``sink`` takes the configured one's place;
+    ``tap`` is given the source and returns one that hands on what it delivers.
     """
     model = open_model(config, directory)
     bundle, manifest, head = model.bundle, model.manifest, model.head
     engine = open_engine(model, config, directory)
-    source = make_source(config, manifest, directory, stop)
-    sink = make_sink(config, EVENTS, directory, stop)
+    metrics, vitals = Metrics(config.name), Vitals()
+    source = make_source(config, manifest, directory, stop, metrics=metrics, vitals=vitals)
+    if tap is not None:
+        source = tap(source)
+    sink = sink or make_sink(config, EVENTS, directory, stop)
     pool = SlotPool(config.state.slots, manifest.initial_state(), head.initial)
     store = SqliteStore(
         state_path(config, directory),
@@ -60,7 +74,6 @@ def assemble(config: PipelineConfig, directory: Path, stop: threading.Event) -> 
     snapshots = Snapshots(store, pool, config.state.snapshot_every_s)
     start = config.source.start if config.source.type == "kafka" else "earliest"
     partitions = Partitions(source.topic, pool, snapshots, start=start, on_gap=config.state.on_gap)
-    metrics = Metrics(config.name)
     metrics.model(manifest.name, manifest.task, bundle.sha256, engine.name, engine.device)
     view = LiveView(config.name, manifest.features, outlook=_outlook(head, manifest))
     view.status(
@@ -74,7 +87,6 @@ def assemble(config: PipelineConfig, directory: Path, stop: threading.Event) -> 
             "threshold": manifest.head.get("threshold"),
         }
     )
-    vitals = Vitals()
     loop = Loop(
         source=source,
         sink=sink,

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.assemble_sound import (
+    audio_source,
+    heard,
+    microphone_source,
+    microphone_topic,
+    pcm_decoder,
+)
+from pipeline.audio.rows import clean_name
 from pipeline.config import PipelineConfig
+from pipeline.config_audio import AudioSourceConfig, MicrophoneSourceConfig
 from pipeline.config_edges import (
     ConsoleSinkConfig,
     FileSinkConfig,
@@ -24,6 +32,8 @@ from pipeline.encode.base import Encoder
 from pipeline.encode.json_rows import JsonRows as JsonOutputs
 from pipeline.errors import ConfigError
 from pipeline.manifest import Manifest
+from pipeline.metrics import Metrics
+from pipeline.monitor.health import Vitals
 from pipeline.sinks.base import Sink
 from pipeline.sinks.kafka import KafkaSink, ProducerClient, TransactionalKafkaSink
 from pipeline.sources.base import Source
@@ -32,9 +42,18 @@ from pipeline.sources.kafka_access import Access
 
 
 def make_source(
-    config: PipelineConfig, manifest: Manifest, directory: Path, stop: threading.Event
+    config: PipelineConfig,
+    manifest: Manifest,
+    directory: Path,
+    stop: threading.Event,
+    *,
+    metrics: Metrics,
+    vitals: Vitals,
 ) -> Source:
-    """The configured source, decoding rows for the manifest's features."""
+    """The configured source, decoding rows for the manifest's features, or delivering its sound.
+
+    ``metrics`` and ``vitals`` are told of what no row tells: sound that was dropped, and why.
+    """
     source = config.source
     names = [feature.name for feature in manifest.features]
     if isinstance(source, FileSourceConfig):
@@ -51,9 +70,14 @@ def make_source(
             max_record_bytes=source.max_record_bytes,
             follow=source.follow,
         )
+    if isinstance(source, AudioSourceConfig):
+        positions = state_path(config, directory).with_suffix(".positions.json")
+        return audio_source(source, heard(manifest), directory, positions)
+    if isinstance(source, MicrophoneSourceConfig):
+        return microphone_source(source, heard(manifest), metrics, vitals)
     return KafkaSource(
         _consumer(config, source, directory),
-        _decoder(source, names, manifest.missing),
+        _decoder(source, manifest),
         topic=source.topic,
         brokers=source.brokers,
         assign=source.assign,
@@ -100,9 +124,13 @@ def make_sink(
 
 
 def source_topic(config: PipelineConfig) -> str:
-    """What record ids begin with: the topic, or the file's name."""
+    """What record ids begin with: the topic, the file's name, or the microphone's."""
     source = config.source
-    return source.topic if isinstance(source, KafkaSourceConfig) else Path(source.path).stem
+    if isinstance(source, KafkaSourceConfig):
+        return source.topic
+    if isinstance(source, MicrophoneSourceConfig):
+        return microphone_topic(source)
+    return clean_name([Path(source.path).stem])
 
 
 def state_path(config: PipelineConfig, directory: Path) -> Path:
@@ -110,8 +138,11 @@ def state_path(config: PipelineConfig, directory: Path) -> Path:
     return directory / (config.state.path or f"state/{config.name}.sqlite")
 
 
-def _decoder(source: KafkaSourceConfig, names: list[str], missing: Sequence[int]) -> Decoder:
-    limit = source.max_record_bytes
+def _decoder(source: KafkaSourceConfig, manifest: Manifest) -> Decoder:
+    limit, missing = source.max_record_bytes, manifest.missing
+    names = [feature.name for feature in manifest.features]
+    if source.payload == "pcm":
+        return pcm_decoder(source, heard(manifest))
     if source.payload == "json":
         return JsonRows(
             names,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.assemble_sound import check_sound
 from pipeline.bundle import Bundle, read_model
 from pipeline.config import PipelineConfig
 from pipeline.config_edges import RowsConfig
@@ -19,12 +20,14 @@ from pipeline.heads.anomaly import anomaly_head
 from pipeline.heads.base import Head
 from pipeline.heads.forecast import forecast_head
 from pipeline.heads.outputs import OutputsHead
+from pipeline.heads.speech import speech_head
 from pipeline.manifest import Manifest
 
 HEADS: dict[str, Callable[[Manifest], Head]] = {
     "anomaly": anomaly_head,
     "forecast": forecast_head,
     "outputs": OutputsHead,
+    "speech": speech_head,
 }
 # The kinds of outputs that tell of an event, not of a row.
 EVENTS = frozenset({"alarm", "final", "keyword"})
@@ -56,6 +59,7 @@ def open_model(config: PipelineConfig, directory: Path) -> Model:
         )
     if isinstance(config.source, RowsConfig):
         _check_features(bundle, config.source.features)
+    check_sound(config, manifest, bundle.path)
     if manifest.task in WITHOUT_EVENTS and config.sink.emit == "events":
         problem = (
             f'sink.emit is "events", of which a {manifest.task} pipeline has none: nothing would '

@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from pipeline.config_audio import AudioSourceConfig, MicrophoneSourceConfig
 from pipeline.config_edges import (
     ConsoleSinkConfig,
     FileSinkConfig,
@@ -115,9 +116,10 @@ class PipelineConfig(Table):
     commit_every_ms: int = Field(
         200, ge=1, description="Time between commits; with exactly_once outputs wait for them."
     )
-    source: Annotated[KafkaSourceConfig | FileSourceConfig, Field(discriminator="type")] = Field(
-        description="Where rows come from."
-    )
+    source: Annotated[
+        KafkaSourceConfig | FileSourceConfig | AudioSourceConfig | MicrophoneSourceConfig,
+        Field(discriminator="type"),
+    ] = Field(description="Where rows come from.")
     sink: Annotated[
         KafkaSinkConfig | FileSinkConfig | ConsoleSinkConfig, Field(discriminator="type")
     ] = Field(description="Where outputs go.")

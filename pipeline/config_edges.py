@@ -14,6 +14,14 @@ class Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+FLUSH_MS = Field(
+    800,
+    ge=0,
+    le=60_000,
+    description="Silence that a stream of sound ends with, so that its last words come out.",
+)
+
+
 class SecurityConfig(Table):
     """How to reach a broker that demands TLS or a login."""
 
@@ -95,9 +103,16 @@ class KafkaSourceConfig(RowsConfig):
         description="Consumer group; its committed offsets are the pipeline's position. "
         "Default: the pipeline's name.",
     )
-    payload: Literal["json", "float32", "block"] = Field(
-        "json", description="Layout of the records, see formats.md."
+    payload: Literal["json", "float32", "block", "pcm"] = Field(
+        "json", description="Layout of the records, see formats.md; `pcm` is sound."
     )
+    sample_rate_hz: int | None = Field(
+        None,
+        ge=1000,
+        le=192_000,
+        description="Rate of the `pcm` records; must be the model's, which is the default.",
+    )
+    flush_ms: int = FLUSH_MS
     client: Literal["auto", "confluent", "kafka-python"] = Field(
         "auto",
         description="Kafka client; `auto` takes confluent (extra `fast`) where it is installed.",
@@ -119,6 +134,16 @@ class KafkaSourceConfig(RowsConfig):
     )
     security: SecurityConfig = Field(SecurityConfig(), description="TLS and login.")
 
+    @model_validator(mode="after")
+    def _sound_has_its_own_keys(self) -> KafkaSourceConfig:
+        sound, rows = ("sample_rate_hz", "flush_ms"), (*RowsConfig.model_fields,)
+        wrong = [key for key in rows if key not in ("late", "max_record_bytes")]
+        if self.payload != "pcm":
+            wrong = list(sound)
+        if given := [key for key in wrong if key in self.model_fields_set]:
+            raise ValueError(f'payload "{self.payload}" takes no {", ".join(given)}')
+        return self
+
 
 class FileSourceConfig(RowsConfig):
     """Rows from JSON lines or CSV files."""
@@ -135,7 +160,8 @@ class KafkaSinkConfig(Table):
     brokers: str | None = Field(None, description="Bootstrap servers; default: the source's.")
     topic: str = Field(min_length=1, description="Topic of the outputs.")
     events_topic: str | None = Field(
-        None, description="Topic of the events (alarms); default: `topic`."
+        None,
+        description="Topic of the events (alarms, finished words, keywords); default: `topic`.",
     )
     dead_letter_topic: str | None = Field(
         None, description="Topic of rejected records; default: the source's topic with `.dead`."
