@@ -97,8 +97,13 @@ def _lines(folder: Path) -> list[Line]:
         for file in sorted(label.iterdir()):
             if file.suffix.lower() in SUFFIXES:
                 name = f"{label.name}/{file.name}"
-                found.append(Line(name, label.name.replace("_", " "), "", str(file)))
+                found.append(Line(name, _label(label.name), "", str(file)))
     return found
+
+
+def _label(folder: str) -> str:
+    """What is said in the recordings of a folder; ``_background_`` stays as it is."""
+    return folder if folder.startswith("_") else folder.replace("_", " ")
 
 
 def _transcripts(path: Path) -> Iterator[Line]:
@@ -181,6 +186,21 @@ def _sound(folder: Path, lines: Sequence[Line], sample_rate_hz: int | None) -> C
         ),
         wanted,
     )
+
+
+def read_noises(folder: Path, sample_rate_hz: int | None) -> tuple[Float32, ...]:
+    """All audio files of ``folder``, to be laid under sound. Raises DataError for features."""
+    if sample_rate_hz is None:
+        raise DataError(f"{folder}: noise can't be laid under features; leave it out")
+    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise DataError(f"{folder}: no audio files in it")
+    found = []
+    for path in paths:
+        samples, rate = read_audio(path)
+        mono = samples.mean(axis=0, dtype=np.float32)
+        found.append(resample(mono, rate, sample_rate_hz))
+    return tuple(found)
 
 
 def hold_out(recordings: Sequence[Recording], share: float) -> tuple[list[int], list[int]]:

@@ -60,19 +60,39 @@ def carry_out(
     ``fit`` takes the series, the folder for checkpoints, whom to tell, and whether to resume.
     Ctrl-C keeps the checkpoint and ends with ``INTERRUPTED``.
     """
-    from trainer.report import write_report
-
     console = Console()
     series = list(read(job.data))
     series = [one.rows(0, job.rows) for one in series] if job.rows else series
-    name = job.name or job.data.name.partition(".")[0]
     for one in series:
         for note in one.notes:
             console.print(f"{one.name}: {note}")
+    produce(
+        console,
+        job,
+        fit=lambda workdir, told: fit(series, workdir, told, job.resume),
+        export=export,
+        figures=lambda trained: figures(trained, series),
+        more=more,
+    )
+
+
+def produce(
+    console: Console,
+    job: Job,
+    *,
+    fit: Callable[[Path, Told], Trained],
+    export: Callable[[Trained, Path, str], Manifest],
+    figures: Callable[[Trained], list[dict[str, str]]],
+    more: Callable[[dict[str, Any]], list[tuple[str, str, str]]],
+) -> None:
+    """As ``carry_out``, for data that is read already: ``fit`` takes checkpoints' folder, bars."""
+    from trainer.report import write_report
+
+    name = job.name or job.data.name.partition(".")[0]
     bundle, workdir = job.out / f"{name}.onnx", job.out / "work"
     try:
         with _bars(console) as bars:
-            trained = fit(series, workdir, Stages(bars), job.resume)
+            trained = fit(workdir, Stages(bars))
     except KeyboardInterrupt:
         console.print(f"Interrupted. Go on with the same command and --resume ({workdir}).")
         raise typer.Exit(INTERRUPTED) from None
@@ -83,7 +103,7 @@ def carry_out(
             "command": shlex.join(["streamcell", *sys.argv[1:]]),
             **trained.report,
             "parity": manifest.parity,
-            "figures": figures(trained, series),
+            "figures": figures(trained),
         }
         write_report(job.out / "report.html", report)
     console.print(_table(manifest, trained.report, more(trained.report)))
