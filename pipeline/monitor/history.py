@@ -10,7 +10,7 @@ import numpy.typing as npt
 SECONDS = 600
 # 20 bins a decade from 0.1 ms to 100 s: a percentile is read to within 12 %.
 _EDGES_S = np.geomspace(1e-4, 100.0, 121)
-_COUNTED = ("rows", "batches", "rejects", "alarms")
+_COUNTED = ("rows", "batches", "rejects", "events")
 
 
 class History:
@@ -22,11 +22,11 @@ class History:
         self._latency = np.zeros((SECONDS, len(_EDGES_S) + 1), np.int32)
 
     def add(
-        self, second: int, rows: int = 0, batches: int = 0, rejects: int = 0, alarms: int = 0
+        self, second: int, rows: int = 0, batches: int = 0, rejects: int = 0, events: int = 0
     ) -> None:
-        """Count what happened in ``second``."""
+        """Count what happened in ``second``; ``events``: alarms opened, words heard."""
         counts = self._counts[self._place(second)]
-        counts += (rows, batches, rejects, alarms)
+        counts += (rows, batches, rejects, events)
 
     def add_latency(self, second: int, latency_s: npt.NDArray[np.float64]) -> None:
         """Latencies [N] of a sample of the rows delivered in ``second``."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
@@ -21,15 +20,16 @@ import numpy as np
 from pipeline.block import Batch, Records, Reject
 from pipeline.heads.forecast import KIND as FORECAST
 from pipeline.manifest import Feature
+from pipeline.monitor.alarms import Alarms
+from pipeline.monitor.hearing import KINDS as HEARD
+from pipeline.monitor.hearing import LEVELS, Hearing
 from pipeline.monitor.history import SECONDS, History
 from pipeline.monitor.letters import Letters
 from pipeline.monitor.outlook import Outlook
 from pipeline.monitor.quality import Quality
 from pipeline.monitor.recent import Stepped, bytes_of
-from pipeline.monitor.watch import ALARM, ASKED, MAX_FEATURES, Watch, key_of, name, search
+from pipeline.monitor.watch import ASKED, EVENT, MAX_FEATURES, Watch, key_of, name, search
 
-ALARMS = 200
-ALARMS_IN_STORM = 10  # of one batch, when the budget is spent
 DEAD_LETTERS = 100
 MAX_TEXT = 300  # characters of a reason
 LATENCY_SAMPLE = 64  # rows of a batch
@@ -38,7 +38,6 @@ LOOK_BYTES = 16 << 20  # of what was put out
 LOOK_EVERY_S = 0.05
 MAX_CREDIT_S = 0.05
 SEARCH_LIMIT = 50
-NEW_ALARMS_WATCHED = 4  # of one batch
 
 
 class Status(TypedDict, total=False):
@@ -69,6 +68,7 @@ class Cursor:
     second: int = 0
     alarm: int = 0
     dead: int = 0
+    heard: int = 0
     focus: bytes = b""
     points: int = 0
     ahead: int = 0
@@ -77,9 +77,9 @@ class Cursor:
 class LiveView:
     """The live page's memory of one pipeline.
 
-    ``features`` are the manifest's, ``outlook`` tells of a forecast what is shown; ``budget`` is
-    the share of the wall clock that ``observe`` may take for more than counting; ``clock`` gives
-    seconds since 1970.
+    ``features`` are the manifest's, ``outlook`` tells of a forecast what is shown, ``hearing`` of
+    speech; ``budget`` is the share of the wall clock that ``observe`` may take for more than
+    counting; ``clock`` gives seconds since 1970.
     """
 
     def __init__(
@@ -89,7 +89,10 @@ class LiveView:
         clock: Callable[[], float] = time.time,
         budget: float = 0.01,
         outlook: Outlook | None = None,
+        hearing: Hearing | None = None,
     ) -> None:
+        if hearing is not None and hearing.sound:
+            features = LEVELS  # a chart of samples tells nobody anything
         self._pipeline = pipeline
         self._features = [
             {"name": item.name, "unit": item.unit} for item in features[:MAX_FEATURES]
@@ -100,14 +103,12 @@ class LiveView:
         self._status: Status = {}
         self._history = History()
         self._outlook = outlook
+        self._hearing = hearing
         self._quality = Quality(() if outlook is None else outlook.scored)
         self._watch = Watch(len(features), outlook)
-        self._alarm_inbox: deque[Records] = deque()  # what no viewer has asked for yet
-        self._alarms_waiting = 0  # rows in it
-        self._alarms = Letters(ALARMS)
+        self._alarms = Alarms()
         self._dead = Letters(DEAD_LETTERS)
         self._dead_total = 0
-        self._alarm_total = 0
         self._budget = budget
         self._credit_s = 0.0
         self._credited_s = time.perf_counter()
@@ -131,14 +132,16 @@ class LiveView:
                     scores = some
                     self._quality.add(int(now), some)
                 elif some.kind == "alarm" and len(some):
-                    self._keep_alarms(some, now)
+                    self._keep(self._alarms, some, now)
+                elif some.kind in HEARD and self._hearing is not None:
+                    self._keep(self._hearing, some, now)
             if int(now) != self._second:
                 self._look(now)
                 self._second = int(now)
             if len(batch):
                 self._pending.append((batch, scores))
                 self._pending_rows += len(batch)
-                self._pending_bytes += bytes_of(scores)
+                self._pending_bytes += bytes_of(scores) + batch.values.nbytes
                 self._pending_s = now
             many = self._pending_rows >= LOOK_ROWS or self._pending_bytes >= LOOK_BYTES
             if many or now >= self._next_look_s:
@@ -178,21 +181,23 @@ class LiveView:
         first = cursor.boot != self._boot
         if first:
             cursor.boot, cursor.second, cursor.alarm, cursor.dead = self._boot, 0, 0, 0
-            cursor.focus, cursor.points = b"", 0
+            cursor.heard, cursor.focus, cursor.points = 0, b"", 0
         with self._lock:
             self._look(now)
             keys = self._watch.keys() if focus else []
-            while self._alarm_inbox:
-                self._file_alarms(self._alarm_inbox.popleft())
-            self._alarms_waiting = 0
             alarms = self._alarms.since(cursor.alarm)
             dead = self._dead.since(cursor.dead)
             cursor.alarm, cursor.dead = self._alarms.last, self._dead.last
-            totals = {"alarms_total": self._alarm_total, "dead_letters": self._dead_total}
+            totals = {"alarms_total": self._alarms.total, "dead_letters": self._dead_total}
             seconds = self._history.read(cursor.second, int(now))
             if self._outlook is not None:
                 seconds |= self._quality.read(cursor.second, int(now))
             streams = self._watch.summaries()
+            heard = {}
+            if self._hearing is not None:
+                heard = self._hearing.read(cursor.heard, self._watch.watched())
+                cursor.heard = self._hearing.last
+                totals["heard_total"] = self._hearing.total
         cursor.second = int(now)
         found: dict[str, Any] = {
             "boot": self._boot,
@@ -202,6 +207,7 @@ class LiveView:
             "alarms": alarms,
             "dead": dead,
             "streams": streams,
+            **heard,
         }
         if first:
             found |= {
@@ -210,6 +216,7 @@ class LiveView:
                 "features": self._features,
                 "kept_seconds": SECONDS,
                 "forecast": None if self._outlook is None else self._outlook.facts,
+                "speech": None if self._hearing is None else self._hearing.facts,
             }
         if focus:
             found["focus"] = self._focus(cursor, focus, key_of(focus, keys), now)
@@ -243,7 +250,10 @@ class LiveView:
         batches, rows = len(self._pending), self._pending_rows
         if self._affordable():
             began = time.thread_time()
-            self._watch.observe(self._pending, now)
+            pending = self._pending
+            if self._hearing is not None:
+                pending = [(self._hearing.levels(batch), scores) for batch, scores in pending]
+            self._watch.observe(pending, now)
             self._sample_latency(self._pending[-1][0])
             self._credit_s -= time.thread_time() - began
         self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
@@ -262,35 +272,9 @@ class LiveView:
         stamped = batch.stamped[::every][batch.live[::every]]
         self._history.add_latency(self._second, np.maximum(self._pending_s - stamped / 1e6, 0.0))
 
-    def _keep_alarms(self, alarms: Records, now: float) -> None:
-        """Put the latest alarms aside for the viewers, and watch streams whose alarm opened."""
-        opened = alarms.columns["state"] == "open"
-        storm = self._credit_s < 0
-        kept = min(len(alarms), ALARMS_IN_STORM if storm else ALARMS)
-        self._alarm_inbox.append(alarms.rows(np.arange(len(alarms) - kept, len(alarms))))
-        self._alarms_waiting += kept
-        while self._alarms_waiting - len(self._alarm_inbox[0]) >= ALARMS:
-            self._alarms_waiting -= len(self._alarm_inbox.popleft())
-        if not storm:
-            for key in alarms.key[opened][-NEW_ALARMS_WATCHED:].tolist():
-                self._watch.want(key, ALARM, now)
-        count = int(np.count_nonzero(opened & alarms.live))
-        self._alarm_total += count
-        self._history.add(int(now), alarms=count)
-
-    def _file_alarms(self, alarms: Records) -> None:
-        columns = {column: values.tolist() for column, values in alarms.columns.items()}
-        for row, key in enumerate(alarms.key.tolist()):
-            shown, start = name(key[:MAX_TEXT]), columns["start"][row]
-            closed = columns["state"][row] != "open"
-            self._alarms.put(
-                (key, start),
-                {
-                    "id": f"{shown}@{start}",
-                    "key": shown,
-                    "start": start // 1000,
-                    "end": columns["end"][row] // 1000 if closed else None,
-                    "peak": columns["peak"][row],
-                    "cause": columns["cause"][row],
-                },
-            )
+    def _keep(self, kept: Alarms | Hearing, records: Records, now: float) -> None:
+        """Put events aside for the viewers, count them, and watch some of their streams."""
+        count, streams = kept.keep(records, storm=self._credit_s < 0)
+        for key in streams:
+            self._watch.want(key, EVENT, now)
+        self._history.add(int(now), events=count)

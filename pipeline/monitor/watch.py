@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import KeysView, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,8 @@ LEARN_EVERY_S = 0.1
 MAX_KEY_BYTES = 256  # longer keys are counted, never watched
 
 # Why a stream is watched; the lower one makes room.
-SAMPLE, ALARM, ASKED = 0, 1, 2
-REASONS = ("sample", "alarm", "asked")
+SAMPLE, EVENT, ASKED = 0, 1, 2
+REASONS = ("sample", "event", "asked")
 SAMPLES = 12  # streams watched without any reason
 ASKED_S = 30.0  # a viewer who is gone for so long no longer holds a stream
 
@@ -110,6 +110,10 @@ class Watch:
     def keys(self) -> list[bytes]:
         """Every key seen lately, up to ``MAX_KNOWN``, and every watched one."""
         return list(self._young | self._old | self._place.keys())
+
+    def watched(self) -> KeysView[bytes]:
+        """The keys of the streams that are watched now."""
+        return self._place.keys()
 
     def watches(self, key: bytes) -> bool:
         """Whether the stream is watched now."""

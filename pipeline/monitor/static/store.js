@@ -1,7 +1,7 @@
 // What the page knows, put together from the messages. Panels read it, only `apply` changes it.
 
 const POINTS = 600;
-const COLUMNS = ["rows", "batches", "rejects", "alarms", "p50", "p99"];
+const COLUMNS = ["rows", "batches", "rejects", "events", "p50", "p99"];
 const SCORES = ["scores", "pinball", "covered"]; // of forecasts, a list for each scored horizon
 const POINT = ["t", "v", "e", "s", "a", "l", "u"]; // l and u come with forecasts alone
 

@@ -32,7 +32,7 @@ const TILES = {
   ]],
   alarms: ["Open alarms", (store) => {
     const open = store.openAlarms();
-    return [count(open), `${count(sum(store.seconds.alarms))} opened in 10 min`, open > 0];
+    return [count(open), `${count(sum(store.seconds.events))} opened in 10 min`, open > 0];
   }],
   quality: ["In the band", ({ forecast, seconds }) => {
     if (!forecast) return [NONE, ""];

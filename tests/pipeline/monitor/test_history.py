@@ -12,13 +12,13 @@ def test_seconds_add_up_and_quiet_ones_are_zero() -> None:
     """Counts of one second are summed; a second without any is there as zero."""
     history = History()
     history.add(100, rows=5, batches=1)
-    history.add(100, rows=7, batches=1, alarms=2)
+    history.add(100, rows=7, batches=1, events=2)
     history.add(102, rejects=3)
     read = history.read(100, 104)
     assert read["from"] == 100
     assert read["rows"].tolist() == [12, 0, 0, 0]
     assert read["batches"].tolist() == [2, 0, 0, 0]
-    assert read["alarms"].tolist() == [2, 0, 0, 0]
+    assert read["events"].tolist() == [2, 0, 0, 0]
     assert read["rejects"].tolist() == [0, 0, 3, 0]
 
 

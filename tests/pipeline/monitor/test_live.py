@@ -11,7 +11,8 @@ import pytest
 
 from pipeline.block import Batch, Records, Reject
 from pipeline.manifest import Feature
-from pipeline.monitor.live import ALARMS, DEAD_LETTERS, Cursor, LiveView
+from pipeline.monitor.alarms import ALARMS
+from pipeline.monitor.live import DEAD_LETTERS, Cursor, LiveView
 from pipeline.monitor.recent import MAX_BYTES, Recent
 from pipeline.monitor.watch import MAX_KEY_BYTES, MAX_KNOWN, POINTS, SAMPLES, STREAMS, Watch
 from tests.pipeline.monitor.plant import (
@@ -176,7 +177,7 @@ def test_an_alarm_without_a_viewer_keeps_memory_bounded(view: LiveView, clock: C
         rows = np.arange(50)
         peak = np.arange(50, dtype=np.float32)
         view.observe(batch, [alarm_records(batch, rows, "open", batch.time, peak, "x")])
-    assert sum(map(len, view._alarm_inbox)) <= ALARMS + 50
+    assert sum(map(len, view._alarms._inbox)) <= ALARMS + 50
     alarms = view.changes(Cursor())["alarms"]
     assert len(alarms) == ALARMS
     assert alarms[-1]["key"] == "49"
