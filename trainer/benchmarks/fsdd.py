@@ -33,8 +33,9 @@ SETTINGS: dict[str, Any] = {
     "hidden": 128,
     "layers": 2,
     "channels": 64,
-    "epochs": 30,
-    "patience": 30,
+    "batch": 8,
+    "epochs": 24,
+    "patience": 24,
     "speed": 0.2,
     "noise_share": 0.85,
     "least_snr_db": 0.0,
@@ -82,11 +83,6 @@ class Fold:
     accuracy: float
     strings: WordErrors | None
     trained: Trained
-
-    @property
-    def training_s(self) -> float:
-        """The seconds that training took."""
-        return self.trained.metrics["training_s"]
 
 
 def load(folder: Path, noises: Path) -> Loaded:

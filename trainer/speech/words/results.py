@@ -30,6 +30,7 @@ class Results:
     heard: Sequence[str]
     history: History
     training_s: float
+    cpu_s: float
 
     @property
     def errors(self) -> WordErrors:
@@ -52,6 +53,7 @@ class Results:
             "parameters": float(self.parameters),
             "epochs": float(len(self.history.validation)),
             "training_s": self.training_s,
+            "training_cpu_s": self.cpu_s,
         }
         return {name: round(value, 6) for name, value in numbers.items()}
 

@@ -109,7 +109,7 @@ def fit(
         return [_utterance(one, units, pieces) for one in draw(rng)] if draw else utterances
 
     identity = hashlib.sha256(f"{names} {config.model_dump_json()}".encode()).hexdigest()
-    started = time.perf_counter()
+    started, used = time.perf_counter(), time.process_time()
     history = learn(
         model,
         units,
@@ -139,7 +139,7 @@ def fit(
         progress=progress,
         resume=resume,
     )
-    training_s = time.perf_counter() - started
+    training_s, cpu_s = time.perf_counter() - started, time.process_time() - used
     head = head_parameters(model, units, config)
     progress.stage("listen", 1)
     tested = [one.values for one in parts.test]
@@ -155,6 +155,7 @@ def fit(
         heard=heard,
         history=history,
         training_s=training_s,
+        cpu_s=cpu_s,
     )
     return Trained(
         model=model,
