@@ -242,6 +242,7 @@ OPERATORS: dict[str, Operator] = {
     "Less": _plain(torch.lt),
     "LessOrEqual": _plain(torch.le),
     "Log": _plain(torch.log),
+    "LogSoftmax": lambda at, x: torch.log_softmax(x, dim=at.get("axis", -1)),
     "MatMul": _plain(torch.matmul),
     "MatMulInteger": _matmul_integer,
     "Max": _many(torch.maximum),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ type = "kafka"
 client = "{client}"
 brokers = "{brokers}"
 topic = "{rows}"
+payload = "{payload}"
 assign = "all"
 max_record_bytes = {max_record_bytes}
 [pipeline.engine]
@@ -79,24 +81,21 @@ def make_topics(brokers: str, *names: str) -> None:
         future.result(PATIENCE_S)
 
 
-class Feeder(threading.Thread):
-    """Writes rows at a steady rate: random walks of STREAMS streams, one record in 200 broken."""
+Record = tuple[int, bytes | None]  # the stream's number, the value
 
-    def __init__(self, brokers: str, topic: str, rows: int, rate: float, seed: int) -> None:
+
+class Feeder(threading.Thread):
+    """Writes records at a steady rate."""
+
+    def __init__(self, brokers: str, topic: str, records: Iterable[Record], rate: float) -> None:
         super().__init__(daemon=True)
         self._producer = Producer({"bootstrap.servers": brokers, "linger.ms": 2})
-        self._topic, self._rows, self._rate, self._seed = topic, rows, rate, seed
+        self._topic, self._records, self._rate = topic, records, rate
 
     def run(self) -> None:
-        """Write all rows, then wait until they are acknowledged."""
-        rng = np.random.default_rng(self._seed)
-        values = rng.normal(size=(STREAMS, len(FEATURES)))
+        """Write all records, then wait until they are acknowledged."""
         began = time.monotonic()
-        for at in range(self._rows):
-            stream = int(rng.integers(STREAMS))
-            values[stream] += rng.normal(scale=0.1, size=len(FEATURES))
-            row = dict(zip(FEATURES, values[stream].tolist(), strict=True))
-            value = b"{broken" if at % 200 == 199 else orjson.dumps(row)
+        for at, (stream, value) in enumerate(self._records):
             self._producer.produce(
                 self._topic, value, b"s%d" % stream, partition=stream % PARTITIONS
             )
@@ -104,6 +103,17 @@ class Feeder(threading.Thread):
             if ahead > 0.01:
                 self._producer.poll(ahead)
         self._producer.flush(PATIENCE_S)
+
+
+def random_walks(rows: int, seed: int) -> Iterator[Record]:
+    """JSON rows of STREAMS streams, one record in 200 broken."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(STREAMS, len(FEATURES)))
+    for at in range(rows):
+        stream = int(rng.integers(STREAMS))
+        values[stream] += rng.normal(scale=0.1, size=len(FEATURES))
+        row = dict(zip(FEATURES, values[stream].tolist(), strict=True))
+        yield stream, b"{broken" if at % 200 == 199 else orjson.dumps(row)
 
 
 class Outputs:
@@ -172,6 +182,7 @@ class Pipeline:
     snapshot_every_s: float = 0.05
     slots: int = 1000
     max_record_bytes: int = 1_048_576
+    payload: str = "json"
 
     def __post_init__(self) -> None:
         self.file = self.folder / f"{self.out}.toml"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.brokers import Broker
-from tests.recovery.rig import Feeder, Outputs, Pipeline, make_topics
+from tests.recovery.rig import Feeder, Outputs, Pipeline, make_topics, random_walks
 
 ROWS = 6000
 RATE = 1500.0  # rows/s: kills fall into the stream, not behind it
@@ -59,7 +59,7 @@ def kill_and_compare(
     }
     good, bad = rows - rows // 200, rows // 200
 
-    feeder = Feeder(broker.address, topics["rows"], rows, RATE, seed)
+    feeder = Feeder(broker.address, topics["rows"], random_walks(rows, seed), RATE)
     feeder.start()
     rough = Pipeline(folder, out=topics["rough"], **common)
     seen = Outputs(broker.address, topics["rough"])

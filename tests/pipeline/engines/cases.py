@@ -14,6 +14,7 @@ from export.lowered import lowered_bundle
 from export.precision import Lowered, Target
 from export.reference import TorchEngine
 from export.untrained import untrained_anomaly_bundle, untrained_forecast_bundle
+from export.untrained_speech import untrained_speech_bundle
 from pipeline.block import Float32
 from pipeline.bundle import Bundle, read_bundle
 from pipeline.engines.base import Engine
@@ -66,15 +67,24 @@ def _forecast(folder: Path) -> Path:
     return path
 
 
+def _speech(folder: Path) -> Path:
+    path = folder / "speech.onnx"
+    head = {"form": "keywords", "thresholds": [0.5] * 2, "smooth_s": 0.0, "refractory_s": 1.0}
+    shape = {"channels": 6, "hidden": 8, "layers": 1}
+    untrained_speech_bundle(path, head, ("go", "stop"), sample_rate_hz=8000, chunk_ms=40, **shape)
+    return path
+
+
 # A new task's bundle joins every test by being listed here.
 TASKS: dict[str, Callable[[Path], Path]] = {
     "lstm": small_bundle,
     "anomaly": _anomaly,
     "forecast": _forecast,
+    "speech": _speech,
 }
 
 # A forecaster's state is a window of rows, in which nothing builds up.
-STEPS = {"test": 10_000, "anomaly": 10_000, "forecast": 500}
+STEPS = {"test": 10_000, "anomaly": 10_000, "forecast": 500, "speech": 2000}
 
 # Name → the task's bundle, and what it is lowered to for which engine.
 MODELS: dict[str, tuple[str, tuple[Lowered, Target] | None, Precision]] = {
@@ -101,8 +111,10 @@ class Model:
     _rows: dict[tuple[int, int], tuple[Float32, Float32]] = field(default_factory=dict)
 
     def x(self, count: int, rng: np.random.Generator) -> Float32:
-        """Rows [count, F]: standard normal features, and a clock that tells any time."""
+        """Rows [count, F]: standard normal features and a clock that tells any time, or noise."""
         manifest = self.bundle.manifest
+        if manifest.audio is not None:
+            return rng.normal(scale=0.1, size=(count, manifest.audio.chunk)).astype(np.float32)
         features = rng.normal(size=(count, len(manifest.features)))
         lacking = rng.random((count, len(manifest.missing))) < 0.1
         features[:, list(manifest.missing)] = np.where(
