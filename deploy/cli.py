@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import pipeline
-from deploy.commands import check, demo, doctor, evaluate, export, inspect, run, train
+from deploy.commands import check, demo, doctor, evaluate, export, inspect, listen, run, train
 from pipeline.errors import StreamcellError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("inspect")(inspect.inspect)
 app.command("doctor")(doctor.doctor)
 app.command("check")(check.check)
 app.command("run")(run.run)
+app.command("listen")(listen.listen)
 app.command("demo")(demo.demo)
 
 

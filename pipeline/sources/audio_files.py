@@ -75,7 +75,7 @@ class AudioSource:
         self._files: dict[int, _File] = {}
         self._waiting: list[_File] = []  # unfinished, not begun; the next one last
         self._begun: list[_File] = []
-        self._open = False
+        self._open = self._ending = False
 
     def open(self, assignee: Assignee) -> None:
         """Look at every file; raises SourceError where there are none."""
@@ -112,6 +112,10 @@ class AudioSource:
                 return polled
             due = min(self._due_s(file) for file in self._begun)
             self._sleep(max(0.0, min(left, due - self._clock())))
+
+    def end(self) -> None:
+        """Let the next poll end the streams that are being read, and begin no more."""
+        self._ending = True
 
     def positions(self) -> Positions:
         """The row that each file is read up to."""
@@ -168,6 +172,10 @@ class AudioSource:
         return _File(name, path, partition, recording, "", table, start_us, recording.rows)
 
     def _take(self) -> Polled:
+        if self._ending:
+            self._waiting = []
+            for file in self._begun:
+                self._cut_short(file)
         while self._waiting and len(self._begun) < self._at_once:
             self._begun.append(self._begin(self._waiting.pop()))
         blocks: list[Block] = []
@@ -194,6 +202,14 @@ class AudioSource:
             file.began_s = self._clock() - file.position * self._audio.chunk_s
             file.start_us = round(file.began_s * 1e6)
         return file
+
+    def _cut_short(self, file: _File) -> None:
+        """Pass over what is left of the sound, as if the file ended here and now."""
+        if file.recording is not None:
+            file.recording.silence()
+            passed = file.recording.next_row - file.position
+            file.start_us -= round(passed * self._audio.chunk_s * 1e6)
+            file.position, file.began_s = file.recording.next_row, None
 
     def _due_s(self, file: _File) -> float:
         """When the next row of the file comes, by the clock."""

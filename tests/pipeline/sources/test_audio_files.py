@@ -258,6 +258,26 @@ def test_what_was_due_while_the_pipeline_was_busy_comes_at_once(tmp_path: Path) 
     assert clock.now - began < 0.011
 
 
+def test_reading_can_be_ended(tmp_path: Path) -> None:
+    """Streams that are being read end with silence; files that were not begun are left."""
+    folder, clock = tmp_path / "in", Clock()
+    for name in "ab":
+        write_wav(folder / f"{name}.wav", noise(8000), 8000)
+    reading = source(folder, realtime=True, at_once=1, clock=clock, sleep=clock.sleep)
+    reading.open(Desk())
+    assert not reading.poll(0)
+    clock.sleep(0.0201)
+    (sounding,) = reading.poll(0).blocks
+    assert sounding.offset.tolist() == [0, 1]
+    reading.end()
+    (block,) = reading.poll(0).blocks
+    assert block.times[0] - sounding.times[-1] == CHUNK_US
+    assert block.offset.tolist() == [100, 101, 102, 103]
+    assert block.end.tolist() == [False] * 3 + [True]
+    assert reading.finished()
+    assert reading.positions() == {0: 104, 1: 0}
+
+
 def test_a_source_that_is_not_open_does_not_poll(tmp_path: Path) -> None:
     """Closing twice is fine."""
     path = write_wav(tmp_path / "a.wav", noise(800), 8000)

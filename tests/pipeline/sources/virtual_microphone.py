@@ -88,6 +88,11 @@ class VirtualMicrophone:
         command = ["paplay", f"--device={sink}", str(path)]
         subprocess.run(command, env=self.environment, check=True, timeout=WAIT_S)
 
+    def recorded_by(self, programs: int) -> bool:
+        """Whether so many programs record now."""
+        found = self._control("list", "short", "source-outputs").stdout
+        return len(found.splitlines()) == programs
+
     def recorder(self, **options: Any) -> Recorder:
         """A process that records from a source with these options."""
         return Recorder(self, options)

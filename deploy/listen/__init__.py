@@ -1,0 +1,1 @@
+"""What ``streamcell listen`` shows while a pipeline listens."""
