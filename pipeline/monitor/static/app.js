@@ -6,13 +6,15 @@ import { Store } from "./store.js";
 import * as alarms from "./alarms.js";
 import * as dead from "./dead.js";
 import * as detail from "./detail.js";
+import * as ear from "./ear.js";
 import * as header from "./header.js";
+import * as heard from "./heard.js";
 import * as quality from "./quality.js";
 import * as streams from "./streams.js";
 import * as throughput from "./throughput.js";
 import * as tiles from "./tiles.js";
 
-const PANELS = { top: header, tiles, detail, streams, alarms, quality, throughput, dead };
+const PANELS = { top: header, tiles, detail, ear, streams, alarms, heard, quality, throughput, dead };
 
 // The token has done its work: the server has set a cookie. Keep it out of the history.
 if (new URLSearchParams(location.search).has("token")) {
@@ -43,7 +45,7 @@ const feed = new Feed({
     store.apply(change);
     document.body.dataset.task = store.status.task ?? ""; // some panels belong to one task alone
     if (store.selected === null && store.streams.length) {
-      const loudest = store.latestAlarm() ?? store.streams[0];
+      const loudest = store.latestAlarm() ?? store.latestHeard() ?? store.streams[0];
       actions.select(loudest.key, { feature: loudest.cause ?? null });
     }
     for (const panel of panels) panel.update(change);

@@ -1,8 +1,9 @@
 // One stream in full: value with what was expected, score with the threshold, alarm spans; or
-// value with what was foreseen, and the forecast ahead of it.
+// value with what was foreseen, and the forecast ahead of it; or levels, and what was heard in them.
 
 import { element, legend, part, setText } from "./dom.js";
 import { figure, moment, number, time } from "./format.js";
+import * as hearing from "./hearing.js";
 import * as outlook from "./outlook.js";
 import { draw } from "./plot.js";
 
@@ -31,7 +32,7 @@ export function create(root, store, actions) {
     if (cursor !== null) cursor = Math.min(cursor, times.length - 1);
     const at = cursor === null ? null : times[cursor];
     nodes.score.hidden = !shown.scored;
-    scale = draw(nodes.value, { x, lines: shown.lines, areas: shown.areas, bands: shown.bands, cursor: at, timeAxis: !shown.scored });
+    scale = draw(nodes.value, { x, lines: shown.lines, areas: shown.areas, bands: shown.bands, range: shown.range, cursor: at, timeAxis: !shown.scored });
     if (shown.scored) draw(nodes.score, { x, ...shown.score, bands: shown.plain, cursor: at, floor: 0 });
     nodes.value.setAttribute("aria-label", summary(store, focus, coming));
     setText(nodes.readout, readout(store, focus, coming, cursor));
@@ -42,10 +43,10 @@ export function create(root, store, actions) {
   }
 
   function showFeatures() {
-    const wanted = JSON.stringify([store.features, store.feature]);
+    const wanted = JSON.stringify([store.features, store.feature, hearing.levelled(store)]);
     if (wanted === chips) return;
     chips = wanted;
-    nodes.features.hidden = store.features.length < 2;
+    nodes.features.hidden = store.features.length < 2 || hearing.levelled(store);
     nodes.features.replaceChildren(
       ...store.features.map((feature, place) =>
         element("button", {
@@ -96,6 +97,7 @@ export function create(root, store, actions) {
 }
 
 function views(store, focus, coming) {
+  if (hearing.levelled(store)) return sound(store, focus);
   const { feature } = store;
   const unit = store.features[feature]?.unit;
   const name = store.features[feature]?.name ?? "value";
@@ -126,6 +128,13 @@ function views(store, focus, coming) {
   };
 }
 
+function sound(store, focus) {
+  const { lines, entries, range } = hearing.drawn(focus);
+  const bands = hearing.spans(store);
+  if (bands.length) entries.push(["heard", "heard"]);
+  return { lines, range, bands, scored: false, legend: focus.t.length ? entries : [] };
+}
+
 // Where rows were alarming, with the cause of the alarm that covers them.
 function spans(store) {
   const { t, a } = store.focus;
@@ -145,6 +154,7 @@ function readout(store, focus, coming, cursor) {
   const { feature } = store;
   const place = cursor ?? focus.t.length - 1;
   if (place < 0) return "";
+  if (hearing.levelled(store)) return hearing.readout(store, focus, place);
   if (place >= focus.t.length) return outlook.readout(store, coming, place - focus.t.length);
   const unit = store.features[feature]?.unit ?? "";
   const value = focus.v[place][feature];

@@ -1,6 +1,6 @@
 // Numbers and times as people read them, in their own locale.
 
-const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
+const integer = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumSignificantDigits: 3 });
 const significant = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 });
 const short = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
@@ -13,7 +13,10 @@ const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" 
 export const NONE = "–";
 
 export const count = (value) =>
-  value == null ? NONE : (Math.abs(value) < 100000 ? whole : compact).format(value);
+  value == null ? NONE : (Math.abs(value) < 100000 ? integer : compact).format(value);
+
+// A whole number, with a true minus sign.
+export const whole = (value) => integer.format(value).replace("-", "−");
 
 export const number = (value) => (value == null ? NONE : significant.format(value));
 
@@ -23,7 +26,7 @@ export const figure = (value) => (value == null ? NONE : short.format(value));
 export const time = (ms) => clock.format(ms);
 
 // A share, such as of a band: "80 %".
-export const share = (value) => (value == null ? NONE : `${whole.format(value * 100)} %`);
+export const share = (value) => (value == null ? NONE : `${integer.format(value * 100)} %`);
 
 export const stepsText = (steps) => (steps === 1 ? "1 step" : `${count(steps)} steps`);
 

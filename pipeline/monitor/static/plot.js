@@ -13,12 +13,13 @@ const TIME_STEPS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 180
 export const colour = (name) =>
   getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-// draw(canvas, {x: [from, to], lines, areas, bands, levels, cursor, floor, timeAxis, whole})
+// draw(canvas, {x: [from, to], lines, areas, bands, levels, cursor, floor, range, timeAxis, whole})
 //   lines   [{x: [ms], y: [number|null], colour, dash?, width?, fill?, joined?}], joined over pauses
 //   areas   [{x: [ms], low, high: [number|null], colour, alpha}] between two lines, behind the lines
 //   bands   [{from, to, colour, label?}] behind everything
 //   levels  [{y, colour, label}] horizontal
-//   cursor  ms or null; floor: the least upper end of the y axis; timeAxis: false hides the labels
+//   cursor  ms or null; floor: the least upper end of the y axis; range: [low, high] of it, fixed;
+//   timeAxis: false hides the labels
 // Returns {timeAt(pixel)} for the pointer, or null when there's no room.
 export function draw(canvas, chart) {
   const { clientWidth: width, clientHeight: height } = canvas;
@@ -36,7 +37,7 @@ export function draw(canvas, chart) {
   const bottom = chart.timeAxis === false ? 8 : BOTTOM;
   const top = chart.bands?.some((band) => band.label) ? TOP + LABEL : TOP;
   const inner = { left: LEFT, right: width - RIGHT, top, bottom: height - bottom };
-  const [low, high] = extent(chart);
+  const [low, high] = chart.range ?? extent(chart);
   const x = (ms) => inner.left + ((ms - from) / Math.max(1, to - from)) * (inner.right - inner.left);
   const y = (value) => inner.bottom - ((value - low) / (high - low)) * (inner.bottom - inner.top);
 

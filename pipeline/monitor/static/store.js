@@ -23,6 +23,9 @@ export class Store {
     this.seconds = { from: 0 };
     for (const name of [...COLUMNS, ...SCORES]) this.seconds[name] = [];
     this.forecast = null;
+    this.speech = null;
+    this.heard = new Map();
+    this.running = {};
     this.alarms = new Map();
     this.dead = [];
     this.streams = [];
@@ -37,6 +40,7 @@ export class Store {
       this.features = change.features;
       this.keptSeconds = change.kept_seconds;
       this.forecast = change.forecast;
+      this.speech = change.speech;
       if (this.wanted) this.wantFeature(this.wanted);
     }
     this.time = change.time;
@@ -48,6 +52,13 @@ export class Store {
       this.alarms.set(alarm.id, alarm);
     }
     while (this.alarms.size > 200) this.alarms.delete(this.alarms.keys().next().value);
+    for (const one of change.heard ?? []) {
+      const place = JSON.stringify([one.id, one.text]);
+      this.heard.delete(place);
+      this.heard.set(place, one);
+    }
+    while (this.heard.size > 200) this.heard.delete(this.heard.keys().next().value);
+    this.running = change.running ?? {}; // by stream, the text of an utterance that goes on
     this.dead = this.dead.concat(change.dead).slice(-100);
     if (change.focus && change.focus.key === this.selected) this.addPoints(change.focus);
   }
@@ -93,6 +104,21 @@ export class Store {
   latestAlarm() {
     const alarm = this.alarmList().find((one) => this.streams.some((s) => s.key === one.key));
     return alarm ?? null;
+  }
+
+  // Keywords or utterances, newest first.
+  heardList() {
+    return [...this.heard.values()].sort((a, b) => b.start - a.start);
+  }
+
+  // Those of one stream, in time's order.
+  heardOf(key) {
+    return [...this.heard.values()].filter((one) => one.key === key).sort((a, b) => a.start - b.start);
+  }
+
+  latestHeard() {
+    const heard = this.heardList().find((one) => this.streams.some((s) => s.key === one.key));
+    return heard ? { key: heard.key } : null;
   }
 
   openAlarms() {

@@ -2,6 +2,7 @@
 
 import { element, part, setText } from "./dom.js";
 import { count, figure, number } from "./format.js";
+import { levelled, levelText } from "./hearing.js";
 import { sparkline } from "./sparkline.js";
 
 const PAUSE_MS = 200;
@@ -47,10 +48,11 @@ export function create(root, store, actions) {
     const spark = sparkline();
     const value = element("span", { className: "figure" });
     const score = element("span", { className: "note" });
+    const words = element("span", { className: "words", hidden: true });
     const button = element("button", { type: "button", onclick: () => actions.select(name, { jump: true }) }, [
-      key, spark.node, element("span", { className: "figures" }, [value, score]),
+      key, spark.node, element("span", { className: "figures" }, [value, score]), words,
     ]);
-    const row = { name, button, spark, value, score, item: element("li", {}, [button]) };
+    const row = { name, button, spark, value, score, words, item: element("li", {}, [button]) };
     rows.set(name, row);
     return row;
   }
@@ -67,12 +69,17 @@ export function create(root, store, actions) {
       return;
     }
     row.spark.draw(stream.spark, stream.alarms);
-    const value = `${number(stream.value)} ${unit}`.trim();
+    const value = levelled(store) ? levelText(store, stream.value) : `${number(stream.value)} ${unit}`.trim();
+    const running = store.running[row.name];
+    const words = running ? `${running} …` : store.heardOf(row.name).at(-1)?.text ?? "";
+    row.words.hidden = !words;
+    row.words.classList.toggle("running", Boolean(running));
+    setText(row.words, words);
     const score = stream.score == null ? "" : `score ${figure(stream.score)}`;
     setText(row.value, value);
     setText(row.score, stream.alarm ? `alarm ${figure(stream.score)}` : score);
     row.button.setAttribute(
-      "aria-label", [row.name, value, score, stream.alarm ? "alarm" : ""].filter(Boolean).join(", "),
+      "aria-label", [row.name, value, score, stream.alarm ? "alarm" : "", words].filter(Boolean).join(", "),
     );
   }
 

@@ -34,6 +34,10 @@ const TILES = {
     const open = store.openAlarms();
     return [count(open), `${count(sum(store.seconds.events))} opened in 10 min`, open > 0];
   }],
+  heard: ["Heard", ({ seconds, speech }) => {
+    const what = speech?.form === "words" ? "utterances" : "keywords";
+    return [count(sum(seconds.events)), `${what} in 10 min`];
+  }],
   quality: ["In the band", ({ forecast, seconds }) => {
     if (!forecast) return [NONE, ""];
     const all = (sums) => sum(sums.map(sum));
