@@ -67,7 +67,8 @@ class Screen:
 
     def line(self, one: Heard) -> Text:
         """A final text or a keyword as it stays on the screen."""
-        text = Text(f"{clock(one.start_s):>7}  ", "dim")
+        text = Text()
+        text.append(f"{clock(one.start_s):>7}  ", "dim")
         if len(self._levels()) > 1:
             text.append(f"{printable(one.stream)}  ", "cyan")
         text.append(printable(one.text), "bold green" if one.kind == "keyword" else "bold")
@@ -86,7 +87,8 @@ class Screen:
     def _stream(self, name: str, level: Level, partial: Mapping[str, str]) -> Text:
         loud = decibels(level.peak) > LOUD_DB
         colour = "red" if level.clipping else "yellow" if loud else "green"
-        text = Text(f"{printable(name)[:20]:>7} ", "cyan", no_wrap=True, overflow="ellipsis")
+        text = Text(no_wrap=True, overflow="ellipsis")
+        text.append(f"{printable(name)[:20]:>7} ", "cyan")
         text.append(f"▕{bar(level.rms, METER)}▏", colour)
         text.append(" CLIP" if level.clipping else f"{decibels(level.rms):4.0f}", colour)
         text.append(f"  {printable(partial.get(name, ''))}", "dim italic")

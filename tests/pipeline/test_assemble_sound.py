@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,17 @@ import numpy as np
 import onnx
 import orjson
 import pytest
+from confluent_kafka import Producer
 from onnx import TensorProto, helper, numpy_helper
 
 from pipeline.assemble import assemble
 from pipeline.assemble_model import open_model
-from pipeline.block import Float32
+from pipeline.block import Float32, Records, Reject
 from pipeline.config import load_config
 from pipeline.errors import BundleError, ConfigError, StreamcellError
 from pipeline.manifest import Audio, Feature, Part
-from tests.pipeline.audio.sounds import noise, write_wav
+from tests.brokers import Broker, make_topic
+from tests.pipeline.audio.sounds import noise, pcm, write_wav
 from tests.pipeline.bundles import anomaly_bundle, manifest, save
 
 CHUNK, RATE = 800, 8000
@@ -188,20 +191,24 @@ class Stopping:
 
     def __init__(self, stop: threading.Event, rows: int) -> None:
         self.rows: list[tuple[float, float]] = []
+        self.keys: list[bytes] = []
+        self.rejects: list[Reject] = []
         self._stop, self._most = stop, rows
 
     def open(self) -> None: ...
 
-    def send(self, records: Any) -> None:
+    def send(self, records: Records) -> None:
         self.rows += zip(
             records.columns["sum"].ravel().tolist(),
             records.columns["count"].ravel().tolist(),
             strict=True,
         )
+        self.keys += records.key.tolist()
         if len(self.rows) >= self._most:
             self._stop.set()
 
-    def reject(self, rejects: Any) -> None: ...
+    def reject(self, rejects: Sequence[Reject]) -> None:
+        self.rejects += rejects
 
     def flush(self) -> None: ...
 
@@ -209,6 +216,38 @@ class Stopping:
 
 
 KAFKA = 'type = "kafka"\nbrokers = "127.0.0.1:1"\ntopic = "sound"\n'
+
+
+@pytest.mark.parametrize("client", ["confluent", "kafka-python"])
+def test_sound_over_kafka_is_heard_whatever_its_pieces(
+    noida: Broker, place: Place, client: str
+) -> None:
+    """Records of any length, several streams; bad ones are dead letters; a tombstone ends one."""
+    sounds = {b"a": noise(4000)[0], b"b": noise(3000, seed=1)[0]}
+    topic, rng = make_topic(noida, 1), np.random.default_rng(0)
+    producer = Producer({"bootstrap.servers": noida.address})
+    for key, samples in sounds.items():
+        at = 0
+        while at < len(samples):
+            length = int(rng.integers(1, 1500))
+            producer.produce(topic, pcm(samples[at : at + length]), key, partition=0)
+            at += length
+        producer.produce(topic, b"odd", key, partition=0)
+        producer.produce(topic, b"", key, partition=0)
+        producer.produce(topic, None, key, partition=0)
+    assert producer.flush(60) == 0
+    place.configure(
+        f'type = "kafka"\nbrokers = "{noida.address}"\ntopic = "{topic}"\npayload = "pcm"\n'
+        f'flush_ms = 150\nclient = "{client}"'
+    )
+    wanted = {key: expected(samples) for key, samples in sounds.items()}
+    stop = threading.Event()
+    sink = Stopping(stop, sum(map(len, wanted.values())))
+    (config,) = load_config(place.folder / "p.toml").pipeline
+    assemble(config, place.folder, stop, sink=sink).loop.run(stop)
+    for key, rows in wanted.items():
+        assert same([row for of, row in zip(sink.keys, sink.rows, strict=True) if of == key], rows)
+    assert [reject.reason.split()[0] for reject in sink.rejects] == ["3", "the"] * 2
 
 
 @pytest.mark.parametrize(
