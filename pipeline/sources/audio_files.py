@@ -114,7 +114,7 @@ class AudioSource:
             self._sleep(max(0.0, min(left, due - self._clock())))
 
     def end(self) -> None:
-        """Let the next poll end the streams that are being read, and begin no more."""
+        """Let the streams that are being read end: in real time at what is due. Begin no more."""
         self._ending = True
 
     def positions(self) -> Positions:
@@ -174,14 +174,15 @@ class AudioSource:
     def _take(self) -> Polled:
         if self._ending:
             self._waiting = []
-            for file in self._begun:
-                self._cut_short(file)
         while self._waiting and len(self._begun) < self._at_once:
             self._begun.append(self._begin(self._waiting.pop()))
         blocks: list[Block] = []
         rejects: list[Reject] = []
         for file in self._begun:
             most = self._ready_rows(file)
+            if self._ending and (most <= 0 or not self._realtime):
+                self._cut_short(file)
+                most = PIECE_ROWS
             if file.recording is None:
                 rejects.append(self._reject(file, 0, file.problem))
                 file.position = file.rows

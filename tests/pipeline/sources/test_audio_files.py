@@ -269,9 +269,12 @@ def test_reading_can_be_ended(tmp_path: Path) -> None:
     clock.sleep(0.0201)
     (sounding,) = reading.poll(0).blocks
     assert sounding.offset.tolist() == [0, 1]
+    clock.sleep(0.01)
     reading.end()
+    (due,) = reading.poll(0).blocks
+    assert due.offset.tolist() == [2]
     (block,) = reading.poll(0).blocks
-    assert block.times[0] - sounding.times[-1] == CHUNK_US
+    assert block.times[0] - due.times[-1] == CHUNK_US
     assert block.offset.tolist() == [100, 101, 102, 103]
     assert block.end.tolist() == [False] * 3 + [True]
     assert reading.finished()
