@@ -194,7 +194,7 @@ class WordsHead:
             **columns,
             start=self._clock.since_1970(columns["start_s"], frames, time),
             end=self._clock.since_1970(columns["end_s"], frames, time),
-            confidence=np.divide(confidence, count).astype(np.float32),
+            confidence=np.round(np.divide(confidence, count), 4).astype(np.float32),
             words=_objects([self._words(one) for one in said]),
         )
 
