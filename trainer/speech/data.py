@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -148,9 +149,9 @@ def _with_speaker(line: Line, pattern: str | None) -> Line:
 
 def _features(path: Path, lines: Sequence[Line]) -> Iterator[Recording]:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             there = {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, BadZipFile) as error:
         raise DataError(f"{path}: not a readable npz file: {error}") from error
     channels = None
     for line in lines:

@@ -18,6 +18,7 @@ from trainer.speech.words.errors import word_errors
 from trainer.speech.words.units import BLANK, Units
 
 VALIDATION_BATCH = 32
+LEAST_HEARD = 0.5  # the word error from which on it says how good a model is
 BUCKETS = 0.1  # of the length, by which it may be mistaken when batches are put together
 
 
@@ -55,7 +56,7 @@ def learn(
     model: SpeechModel,
     units: Units,
     plan: Plan,
-    validation: Sequence[Float32],
+    validation: Sequence[Utterance],
     said: Sequence[str],
     *,
     workdir: Path,
@@ -65,9 +66,12 @@ def learn(
 ) -> History:
     """Fit ``model`` in place.
 
-    The validation error is the word error of greedy decoding: ``said`` in ``validation``, samples
-    [S] or features [N, C] each; what there is no label for is an error.
+    The validation error is the word error of greedy decoding, ``said`` being said in ``validation``
+    (a word without a label is an error), with a thousandth of the loss to tell equal ones apart.
+    Where fewer than half of the words are right that is chance, and it is 1 and the loss instead.
     """
+    unheard = [one.values for one in validation]
+    known = [one.labels for one in validation]
 
     def losses(generator: torch.Generator) -> Iterator[Tensor]:
         # Dropout must be the same in a run that was interrupted and resumed.
@@ -89,8 +93,9 @@ def learn(
             yield loss
 
     def validate() -> float:
-        heard = [units.text(one) for one in greedy(model, validation, plan.tail)]
-        return word_errors(said, heard).rate
+        paths, loss = looked(model, unheard, known, plan.tail)
+        error = word_errors(said, [units.text(one) for one in paths]).rate
+        return error + loss / 1000.0 if error < LEAST_HEARD else 1.0 + loss
 
     return fit_module(
         model,
@@ -153,17 +158,22 @@ def ctc_loss(log_probs: Tensor, lengths: Tensor, labels: Sequence[Int64]) -> Ten
     return total / sizes.sum().clamp(min=1)
 
 
-def greedy(model: SpeechModel, values: Sequence[Float32], tail: int) -> list[list[int]]:
-    """The labels of the most likely path through each recording, for a look while training."""
+def looked(
+    model: SpeechModel, values: Sequence[Float32], labels: Sequence[Int64], tail: int
+) -> tuple[list[list[int]], float]:
+    """The labels of the most likely path through each recording, and the mean loss a label."""
     found: list[list[int]] = [[] for _ in values]
+    total = 0.0
     order = np.argsort([len(one) for one in values], kind="stable")
     for at in range(0, len(order), VALIDATION_BATCH):
         chosen = order[at : at + VALIDATION_BATCH]
         frames, lengths = frames_of(model, *padded([values[one] for one in chosen], tail))
-        best = model.log_probs(frames).argmax(dim=2).numpy()
-        counts = (lengths // model.shape.subsampling).tolist()
-        for place, path, count in zip(chosen, best, counts, strict=True):
+        log_probs, lengths = model.log_probs(frames), lengths // model.shape.subsampling
+        own = [labels[one] for one in chosen]
+        total += float(ctc_loss(log_probs, lengths, own)) * max(1, sum(map(len, own)))
+        best = log_probs.argmax(dim=2).numpy()
+        for place, path, count in zip(chosen, best, lengths.tolist(), strict=True):
             whole = path[:count]
             new = np.append(True, whole[1:] != whole[:-1])[:count]
             found[place] = whole[new & (whole != BLANK)].tolist()
-    return found
+    return found, total / max(1, sum(map(len, labels)))

@@ -46,7 +46,7 @@ class Results:
         """The numbers that go into the manifest."""
         found = self.errors
         numbers = {
-            "validation_word_error": self.history.validation[self.history.best],
+            "validation_error": self.history.validation[self.history.best],
             "test_word_error": found.rate,
             "test_words": float(found.words),
             "test_sentence_error": found.wrong_sentences / found.sentences,

@@ -36,6 +36,7 @@ from trainer.speech.words.units import (
 
 SAMPLE_STREAMS = 4
 SAMPLE_ROWS = 24
+NOTHING = np.zeros(0, np.int64)
 
 Draw = Callable[[np.random.Generator], Sequence[Recording]]  # an epoch's, each time others
 
@@ -132,7 +133,7 @@ def fit(
                 seed=config.seed,
             ),
         ),
-        [one.values for one in parts.validation],
+        [Utterance(one.values, units.known(one.text), NOTHING) for one in parts.validation],
         [one.text for one in parts.validation],
         workdir=workdir,
         identity=identity,

@@ -44,9 +44,10 @@ class Units:
         """What label numbers say; the inverse of ``encode``."""
         return self.separator.join(self.labels[number] for number in numbers).strip()
 
-    def known(self, text: str) -> bool:
-        """Whether there is a label for all of ``text``."""
-        return set(self._pieces(text)) <= set(self.labels)
+    def known(self, text: str) -> Int64:
+        """The label numbers of ``text`` without what there is no label for."""
+        pieces = [piece for piece in self._pieces(text) if piece in self.labels]
+        return np.array([self.labels.index(piece) for piece in pieces], np.int64)
 
     def _pieces(self, text: str) -> list[str]:
         return text.split() if self.separator else list(text)
