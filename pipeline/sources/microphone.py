@@ -17,7 +17,7 @@ from pipeline.sources.capture_ring import CaptureRing
 
 BLOCK_S = 0.02  # how much sound PortAudio hands over at once
 SILENT_S = 3.0  # a device that hands over nothing for so long is gone
-LATENCY_S = 0.2  # what the driver may hold while Python is busy; it does not delay what is there
+LATENCY_S = 0.06  # what the driver holds while Python is busy; with more it comes in larger pieces
 
 # Samples [n, channels], and whether PortAudio lost some before them; called in its own thread.
 Captured = Callable[[Float32, bool], None]
