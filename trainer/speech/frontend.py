@@ -23,7 +23,7 @@ from trainer.speech import filters
 from trainer.speech.filters import WindowName
 
 PIECE = 64  # frames whose running means are found in one product
-SLAB = 2048  # frames that ``frames`` works on at once, for the sake of memory
+SLAB = 2048  # frames of all streams that are worked on at once: what fits a cache is faster
 FLOOR = float(np.finfo(np.float32).eps)  # about the energy of one 16-bit step of white noise
 
 
@@ -195,7 +195,8 @@ class FrontEnd(Block):
     def _slabs(self, samples: Tensor, state: State) -> tuple[Tensor, State]:
         """``_run`` over any number of hops, a slab at a time."""
         found = []
-        for some in torch.split(samples, SLAB * self.settings.hop, dim=1):
+        slab = max(PIECE, SLAB // len(samples)) * self.settings.hop
+        for some in torch.split(samples, slab, dim=1):
             frames, state = self._run(some, state)
             found.append(frames)
         return torch.cat(found, dim=1), state
