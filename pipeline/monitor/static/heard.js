@@ -4,6 +4,7 @@ import { element, part, setText } from "./dom.js";
 import { count, figure, moment } from "./format.js";
 
 const SHOWN = 200;
+const RUNNING_SHOWN = 4; // the selected stream first; all of them show their text among the streams
 
 export function create(root, store, actions) {
   const [body, counted, empty, title, what, score] =
@@ -19,10 +20,13 @@ export function create(root, store, actions) {
       setText(what, words ? "Words" : "Keyword");
       setText(score, words ? "Confidence" : "Score");
       setText(empty, words ? "Nothing was said so far." : "No keyword so far.");
-      const running = Object.entries(store.running).sort(([a], [b]) => a.localeCompare(b, undefined, { numeric: true }));
+      const other = (key) => (key === store.selected ? 0 : 1);
+      const speaking = Object.entries(store.running).sort(
+        ([a], [b]) => other(a) - other(b) || a.localeCompare(b, undefined, { numeric: true }),
+      );
+      const running = speaking.slice(0, RUNNING_SHOWN);
       const heard = store.heardList().slice(0, SHOWN);
-      const speaking = running.length ? `${count(running.length)} speaking` : "";
-      setText(counted, speaking);
+      setText(counted, speaking.length ? `${count(speaking.length)} speaking` : "");
       empty.hidden = heard.length + running.length > 0;
       table.hidden = !empty.hidden;
       const state = JSON.stringify([running, heard.map((one) => one.seq), store.boot]);
