@@ -277,4 +277,5 @@ class LiveView:
         count, streams = kept.keep(records, storm=self._credit_s < 0)
         for key in streams:
             self._watch.want(key, EVENT, now)
-        self._history.add(int(now), events=count)
+        if count:
+            self._history.add(int(now), events=count)
