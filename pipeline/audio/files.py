@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from types import ModuleType, TracebackType
+from typing import Any
 
 import numpy as np
 
 from pipeline.block import Float32
 from pipeline.errors import ConfigError, DataError
 
-SUFFIXES = tuple(
-    ".wav .flac .ogg .oga .opus .mp3 .aiff .aif .au .caf .w64".split()  # noqa: SIM905 - shorter
-)
+SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".aiff", ".aif", ".au", ".caf", ".w64")
 MIN_RATE_HZ, MAX_RATE_HZ = 1000, 768_000
 MAX_CHANNELS = 256
 MAX_SAMPLES = 1 << 28  # of all channels in one array: 1 GiB
@@ -22,8 +21,8 @@ UNKNOWN_BYTES = 0x7FFF_F000  # a writer that can't seek back promises at least t
 # What libsndfile notes of a file that is shorter than its header says, and does not call an error.
 _SHORT = re.compile(r"^ *(?:data|SSND) : (\d+) \(should be (\d+)\)", re.MULTILINE)
 _NO_END = ("Last page lacks an end-of-stream bit", "Junk after the last page")
-# Their seeking is near, not exact: these are read from the start.
-_INEXACT = ("OGG", "MP3", "MPEG")
+# Their seeking is near, not exact, and their decoders remember: these are read from the start.
+_INEXACT = ("OGG", "MP3")
 _PIECE = 1 << 16
 
 
@@ -36,12 +35,9 @@ class AudioFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        library = _library()
-        self._broken: type[Exception] = library.SoundFileError
-        try:
-            self._file = library.SoundFile(path)
-        except self._broken as error:
-            raise DataError(f"{path}: {_why_not(path, error)}") from error
+        self._library = _library()
+        self._broken: type[Exception] = self._library.SoundFileError
+        self._file = self._opened()
         self.rate = int(self._file.samplerate)
         self.channels = int(self._file.channels)
         self.frames = int(self._file.frames)
@@ -102,11 +98,14 @@ class AudioFile:
     def seek(self, frame: int) -> None:
         """Go on reading at ``frame``. Raises DataError where the file is damaged before it."""
         frame = min(frame, self.frames)
-        exact = self._file.format not in _INEXACT
-        if exact or frame < self._at:
-            self._at = frame if exact else 0
+        if self._file.format in _INEXACT:
+            if frame < self._at:
+                self._file.close()
+                self._file, self._at, self._damage = self._opened(), 0, ""
+        else:
+            self._at, self._damage = frame, ""
             try:
-                self._file.seek(self._at)
+                self._file.seek(frame)
             except self._broken as error:
                 raise DataError(f"{self.path}: damaged before {self._where()}: {error}") from error
         while self._at < frame:
@@ -115,6 +114,16 @@ class AudioFile:
     def close(self) -> None:
         """Close the file; twice is fine."""
         self._file.close()
+
+    def _opened(self) -> Any:
+        try:
+            file = self._library.SoundFile(self.path)
+        except self._broken as error:
+            raise DataError(f"{self.path}: {_why_not(self.path, error)}") from error
+        if file.format in _INEXACT:
+            # The library seeks to where it is after every read, which disturbs these decoders.
+            file._info.seekable = 0
+        return file
 
     def _where(self) -> str:
         return f"{self._at / self.rate:.2f} s (sample {self._at})"

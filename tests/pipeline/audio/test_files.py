@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
+import sys
 import wave
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,8 @@ import pytest
 import soundfile
 
 from pipeline.audio.files import AudioFile, read_audio
-from pipeline.errors import DataError
+from pipeline.audio.resample import resample
+from pipeline.errors import ConfigError, DataError
 from tests.pipeline.audio.sounds import noise, write_wav
 
 LOSSLESS = [
@@ -44,13 +47,20 @@ def test_every_encoding_gives_the_same_samples(
     assert np.abs(samples - wanted).max() <= tolerance
 
 
-def test_vorbis_is_read(tmp_path: Path) -> None:
-    """It keeps a tone, if not its bits."""
+@pytest.mark.parametrize(("suffix", "subtype"), [("ogg", "VORBIS"), ("opus", "OPUS")])
+def test_lossy_encodings_are_read(suffix: str, subtype: str, tmp_path: Path) -> None:
+    """They keep a tone, if not its bits; and seeking goes to the very sample."""
     tone = (0.5 * np.sin(np.arange(16_000) * 0.1)).astype(np.float32)
-    soundfile.write(tmp_path / "a.ogg", tone, 16_000)
-    samples, rate = read_audio(tmp_path / "a.ogg")
+    path = tmp_path / f"a.{suffix}"
+    soundfile.write(path, tone, 16_000, subtype=subtype, format="OGG")
+    samples, rate = read_audio(path)
     assert (samples.shape, rate) == ((1, 16_000), 16_000)
     assert np.abs(samples[0] - tone)[500:-500].max() < 0.1
+    with AudioFile(path) as file:
+        for start in (9000, 123, 15_990, 0):
+            file.seek(start)
+            found = file.read(700)
+            assert np.array_equal(found, samples[:, start : start + 700])
 
 
 def test_a_wav_file_of_the_standard_library_is_read_to_the_bit(tmp_path: Path) -> None:
@@ -186,3 +196,20 @@ def test_an_hour_is_read_in_pieces(tmp_path: Path) -> None:
         assert round(sound.duration_s) == hour_s
         sound.seek(hour_s * rate)
         assert sound.read(10).tolist() == [[0.5]]
+
+
+@pytest.mark.parametrize(
+    ("package", "use"),
+    [
+        ("soundfile", lambda path: read_audio(path)),
+        ("soxr", lambda path: resample(noise(10), 16_000, 8000)),
+    ],
+)
+def test_what_is_not_installed_is_named_with_its_extra(
+    package: str, use: Callable[[Path], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing is imported before it is needed."""
+    path = write_wav(tmp_path / "a.wav", noise(10))
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ConfigError, match=r"streamcell\[audio\]"):
+        use(path)
