@@ -23,6 +23,9 @@ from trainer.blocks.stack import Stack
 from trainer.step_module import StepModule, pack, unpack
 
 OUTPUT = "log_probs"
+# Before training the blank is this far ahead of the labels, in nats. Otherwise the first updates do
+# nothing but raise it, which leaves the cells saturated and the labels unlearnt for long.
+BLANK_BIAS = 6.0
 
 
 class Front(Protocol):
@@ -131,6 +134,10 @@ class Encoder(nn.Module):
         self.to_labels = nn.Linear(shape.wide, shape.labels)
         self.to_pieces = nn.Linear(shape.wide, shape.pieces) if shape.pieces else None
         self.from_pieces = nn.Linear(shape.pieces, shape.wide) if shape.pieces else None
+        for output in (self.to_labels, self.to_pieces):
+            if output is not None:
+                nn.init.zeros_(output.bias)
+                output.bias.data[0] = BLANK_BIAS
         above = self.upper.parts if self.upper else ()
         self.parts = (self.near.part, self.wide.part, *self.lower.parts, *above)
 
