@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -88,7 +89,7 @@ class CaptureSource:
         self._pushed = self._cut = 0  # samples since the device was opened: at its rate, at ours
         self._newest_us = 0
         self._next = 0  # the least offset of the next row
-        self._lost_samples = 0.0
+        self._lost_chunks = 0.0
         self._retry_s, self._retry_at = RETRY_S[0], 0.0
         self._logged_s = -LOG_EVERY_S
         self._unlogged = 0
@@ -159,7 +160,8 @@ class CaptureSource:
             left = sum(len(samples) for samples, _ in self._ring.take(0))
             left_s = left / self._device.rate + self._held.shape[1] / self._audio.sample_rate_hz
             if left_s > 0:
-                self._dropped(STOPPED, max(1, round(left_s / self._audio.chunk_s)))
+                chunks = math.ceil(left_s / self._audio.chunk_s - 1e-9)
+                self._dropped(STOPPED, chunks * self._channels)
         self._device, self._open = None, False
 
     # The device.
@@ -200,9 +202,10 @@ class CaptureSource:
         losses = self._ring.losses()
         if losses.overflows:
             self._dropped(OVERFLOW, losses.overflows)
-        before = int(self._lost_samples)
-        self._lost_samples += losses.samples / (self._device.rate * self._audio.chunk_s)
-        if rows := int(self._lost_samples) - before:
+        # A chunk counts as soon as a part of it is lost, in every channel.
+        before = math.ceil(self._lost_chunks)
+        self._lost_chunks += losses.samples / (self._device.rate * self._audio.chunk_s)
+        if rows := (math.ceil(self._lost_chunks) - before) * self._channels:
             self._dropped(FULL, rows)
         self._unlogged += losses.overflows + rows
         now = time.monotonic()

@@ -202,7 +202,7 @@ def test_an_hour_is_read_in_pieces(tmp_path: Path) -> None:
     ("package", "use"),
     [
         ("soundfile", lambda path: read_audio(path)),
-        ("soxr", lambda path: resample(noise(10), 16_000, 8000)),
+        ("soxr", lambda _: resample(noise(10), 16_000, 8000)),
     ],
 )
 def test_what_is_not_installed_is_named_with_its_extra(

@@ -188,13 +188,13 @@ def test_a_lost_device_can_be_ended() -> None:
 
 def test_losses_are_counted_by_their_cause() -> None:
     """The driver's by their number, ours by the rows that they would have been."""
-    hand = Hand(buffer_s=0.1).start()
+    hand = Hand(channels=2, buffer_s=0.1).start()
     for _ in range(8):
-        hand.hear(noise(200))
-    hand.hear(noise(1), overflowed=True)
+        hand.hear(noise(200, 2))
+    hand.hear(noise(1, 2), overflowed=True)
     hand.source.poll(0)
-    # 8 x 200 samples, of which the buffer holds 800.
-    assert hand.dropped == {capture.FULL: 10, capture.OVERFLOW: 1}
+    # 8 x 200 samples and one, of which the buffer holds 800: ten chunks and a begun one, twice.
+    assert hand.dropped == {capture.FULL: 22, capture.OVERFLOW: 1}
 
 
 def test_what_is_captured_and_not_taken_is_counted_at_the_end() -> None:
