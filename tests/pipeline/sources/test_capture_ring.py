@@ -51,6 +51,27 @@ def test_taking_waits_for_the_first_piece() -> None:
     thread.join()
 
 
+def test_nothing_gets_lost_between_two_threads() -> None:
+    """Every piece comes out once and in order, or is counted."""
+    ring, pieces = CaptureRing(RATE, 50), 20_000
+
+    def capture() -> None:
+        for number in range(pieces):
+            ring.put(np.full((1, 1), number, np.float32), False)
+
+    thread = threading.Thread(target=capture)
+    thread.start()
+    heard: list[float] = []
+    lost = 0
+    while thread.is_alive() or ring.waiting:
+        heard += [float(samples[0, 0]) for samples, _ in ring.take(0.001)]
+        lost += ring.losses().samples
+    thread.join()
+    lost += ring.losses().samples
+    assert len(heard) + lost == pieces
+    assert heard == sorted(set(heard))
+
+
 def arrivals(clock: CaptureClock, late_us: list[int], start: int = T0, ppm: int = 0) -> list[int]:
     """Pieces of 20 samples that arrive late by so much; the crystal is off by millionths."""
     length = 20_000 * (1_000_000 + ppm) // 1_000_000

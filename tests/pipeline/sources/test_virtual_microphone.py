@@ -51,8 +51,11 @@ def sound(recorded: dict[str, Any], key: str = "default") -> Float32:
 
 
 def test_what_was_played_is_what_is_recorded(microphone: VirtualMicrophone, record: Record) -> None:
-    """Sample for sample, with times that go on evenly, silence and the end behind."""
-    recorder, played = record(), noise(RATE)
+    """Sample for sample, with times that go on evenly, silence and the end behind.
+
+    The system's default is recorded.
+    """
+    recorder, played = record(device=None), noise(RATE)
     began = time.time()
     microphone.play(played)
     recorded = recorder.end()
