@@ -9,6 +9,7 @@ import numpy as np
 
 from trainer.benchmarks.an4 import Found
 from trainer.benchmarks.fsdd import SNR_DB, Fold
+from trainer.speech.judge import misunderstood
 from trainer.speech.words.errors import WordErrors, word_errors
 from trainer.speech.words.train import Parts, Trained
 
@@ -132,12 +133,7 @@ def _words_report(
                     ]
                 ],
             },
-            {
-                "title": "Misunderstood",
-                "caption": f"{len(wrong)} of {len(pairs)} recordings; the first 20.",
-                "columns": ["recording", "said", "heard"],
-                "rows": [[one.name, one.text, text or "–"] for one, text in wrong[:20]],
-            },
+            *misunderstood(wrong, len(pairs)),
         ],
         "metrics": trained.metrics,
     }

@@ -33,9 +33,7 @@ def load(folder: Path) -> tuple[Corpus, Parts]:
         text = " ".join(WORDS[digit] for digit in path.stem.split("_"))
         recordings.append(Recording(path.name, samples[0], text))
     if len(recordings) <= LEARNT:
-        raise DataError(
-            f"{folder}: {len(recordings)} recordings 0_1_….flac, more than {LEARNT} wanted"
-        )
+        raise DataError(f"{folder}: {len(recordings)} files like 0_1_….flac, over {LEARNT} wanted")
     learnt, test = recordings[:LEARNT], recordings[LEARNT:]
     parts = Parts(tuple(learnt[:-WATCHED]), tuple(learnt[-WATCHED:]), tuple(test))
     return Corpus(tuple(recordings), rate), parts

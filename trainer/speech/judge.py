@@ -13,7 +13,7 @@ from pipeline.engines.base import Engine
 from pipeline.errors import BundleError, DataError
 from pipeline.heads.speech import speech_head
 from pipeline.manifest import Manifest
-from trainer.speech.data import Corpus
+from trainer.speech.data import Corpus, Recording
 from trainer.speech.words.errors import word_errors
 from trainer.speech.words.hear import STREAMS, in_chunks, report, texts
 
@@ -108,15 +108,24 @@ def _words(manifest: Manifest, corpus: Corpus, records: Sequence[Records]) -> di
                     ]
                 ],
             },
-            {
-                "title": "Misunderstood",
-                "caption": f"{len(missed)} of {len(said)} recordings; the first {SHOWN}.",
-                "columns": ["recording", "said", "heard"],
-                "rows": [[one.name, one.text, text or "–"] for one, text in missed[:SHOWN]],
-            },
+            *misunderstood(missed, len(said)),
         ],
         "metrics": {"word_error": found.rate, "words": found.words},
     }
+
+
+def misunderstood(missed: Sequence[tuple[Recording, str]], count: int) -> list[dict[str, Any]]:
+    """A report's table of recordings out of ``count`` and what was heard; none if all are right."""
+    if not missed:
+        return []
+    return [
+        {
+            "title": "Misunderstood",
+            "caption": f"{len(missed)} of {count} recordings; the first {SHOWN}.",
+            "columns": ["recording", "said", "heard"],
+            "rows": [[one.name, one.text, text or "–"] for one, text in missed[:SHOWN]],
+        }
+    ]
 
 
 def _keywords(manifest: Manifest, corpus: Corpus, records: Sequence[Records]) -> dict[str, Any]:
