@@ -45,7 +45,10 @@ def listen(
         int, typer.Option(min=1, max=256, help="Channels to listen to, each a stream.")
     ] = 1,
     rate: Annotated[
-        int | None, typer.Option(help="Rate to record at, in Hz; default: the device's own.")
+        int | None,
+        typer.Option(
+            min=1000, max=768_000, help="Rate to record at, in Hz; default: the device's own."
+        ),
     ] = None,
     file: Annotated[
         Path | None,
