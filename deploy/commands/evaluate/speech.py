@@ -23,6 +23,7 @@ class Benchmark(StrEnum):
     YESNO = "yesno"
     FSDD = "fsdd"
     AN4 = "an4"
+    WAKE_WORDS = "wake_words"
 
 
 def speech(
@@ -30,7 +31,7 @@ def speech(
         Path,
         typer.Option(
             help="With --model: a folder of recordings, as `train speech` takes it. With "
-            "--benchmark: its folder; fsdd looks for noises in the folder `noise` beside it."
+            "--benchmark: its folder; fsdd and wake_words look for the other sets beside it."
         ),
     ],
     out: Annotated[
@@ -72,7 +73,11 @@ def speech(
             if benchmark is Benchmark.FSDD:
                 report, settings = _fsdd(data, out, setting or [], stages, speaker)
             else:
-                run = {Benchmark.YESNO: _yesno, Benchmark.AN4: _an4}[benchmark]
+                run = {
+                    Benchmark.YESNO: _yesno,
+                    Benchmark.AN4: _an4,
+                    Benchmark.WAKE_WORDS: _wake_words,
+                }[benchmark]
                 report, settings = run(data, out, setting or [], stages)
     else:
         raise ConfigError(
@@ -139,6 +144,20 @@ def _an4(
     found = an4.run(data, config, workdir=out / "work", progress=progress)
     export_speech(found.trained, out / "an4.onnx", name="an4")
     return an4_report(found), config.model_dump()
+
+
+def _wake_words(
+    data: Path, out: Path, setting: list[str], progress: Progress
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    from export.speech import export_speech
+    from trainer.benchmarks import wake_words
+    from trainer.benchmarks.wake_words_report import wake_words_report
+    from trainer.speech.keywords.config import KeywordsConfig
+
+    config = config_of(KeywordsConfig, wake_words.SETTINGS, setting, "--set")
+    found = wake_words.run(data, config, workdir=out / "work", progress=progress)
+    export_speech(found.trained, out / "wake_words.onnx", name="wake_words")
+    return wake_words_report(found), config.model_dump()
 
 
 def _fsdd(
