@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,12 +19,13 @@ from onnx import TensorProto, helper, numpy_helper
 from pipeline.assemble import assemble
 from pipeline.assemble_model import open_model
 from pipeline.block import Float32, Records, Reject
-from pipeline.config import load_config
+from pipeline.config import PipelineConfig, load_config
 from pipeline.errors import BundleError, ConfigError, StreamcellError
 from pipeline.manifest import Audio, Feature, Part
 from tests.brokers import Broker, make_topic
 from tests.pipeline.audio.sounds import noise, pcm, write_wav
 from tests.pipeline.bundles import anomaly_bundle, manifest, save
+from tests.shared import REPOSITORY
 
 CHUNK, RATE = 800, 8000
 FILE = """
@@ -299,3 +302,21 @@ def test_keys_that_do_not_belong_are_told(source: str, said: str, place: Place) 
     place.configure(source)
     with pytest.raises(ConfigError, match=said):
         load_config(place.folder / "p.toml")
+
+
+def documented() -> list[dict[str, Any]]:
+    """The sources in the page about sound."""
+    page = (REPOSITORY / "docs" / "audio.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    return [tomllib.loads(block)["pipeline"]["source"] for block in blocks]
+
+
+def test_the_documented_sources_are_right(tmp_path: Path) -> None:
+    """As they stand, before a model of sound."""
+    loudness_bundle(tmp_path / "m.onnx")
+    sources = documented()
+    assert [source["type"] for source in sources] == ["microphone", "audio", "kafka"]
+    for source in sources:
+        fields = {"name": "p", "model": "m.onnx", "source": source}
+        sink = {"type": "file", "path": "out.jsonl"}
+        open_model(PipelineConfig.model_validate({**fields, "sink": sink}), tmp_path)
