@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 OVERFLOW = "microphone_overflow"  # in the driver, before we saw it: one for each time
 FULL = "microphone_buffer_full"  # the pipeline was busy for longer than the buffer holds
 STOPPED = "microphone_stopped"  # captured, and not stepped when the pipeline stopped
+NOT_FINITE = "microphone_not_finite"  # samples that are no numbers, heard as silence
 
 PARTITION = 0
 FAR_US = 1 << 62  # a microphone's log has no end
@@ -218,6 +219,10 @@ class CaptureSource:
     def _push(self, samples: Float32, end_us: int) -> None:
         self._pushed += samples.shape[1]
         self._newest_us = end_us
+        finite = np.isfinite(samples)
+        if not finite.all():  # a row's NaN would mean that it is shorter
+            samples = np.where(finite, samples, np.float32(0))
+            self._dropped(NOT_FINITE, 1)
         found = self._resampler.push(samples)
         self._held = np.concatenate([self._held, found], axis=1)
 

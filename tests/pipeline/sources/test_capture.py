@@ -197,6 +197,17 @@ def test_losses_are_counted_by_their_cause() -> None:
     assert hand.dropped == {capture.FULL: 22, capture.OVERFLOW: 1}
 
 
+def test_samples_that_are_no_numbers_are_silence() -> None:
+    """A row with NaN in it would be taken for a short one."""
+    hand, samples = Hand().start(), noise(80)
+    samples[0, 10:12] = np.nan, np.inf
+    hand.hear(samples)
+    values = hand.rows().values[0]
+    assert not values[10:12].any()
+    assert np.array_equal(values[12:], samples[0, 12:])
+    assert hand.dropped == {capture.NOT_FINITE: 1}
+
+
 def test_what_is_captured_and_not_taken_is_counted_at_the_end() -> None:
     """Closing twice counts it once."""
     hand = Hand().start()
