@@ -32,14 +32,23 @@ export function create(root, store, actions) {
       const state = JSON.stringify([running, heard.map((one) => one.seq), store.boot]);
       if (state === drawn) return;
       drawn = state;
-      const focused = body.contains(document.activeElement) ? document.activeElement.value : null;
+      const focused = body.contains(document.activeElement) ? document.activeElement : null;
       body.replaceChildren(
         ...running.map(([key, text]) => row({ id: key, key, text: `${text} …` }, true)),
         ...heard.map((one) => row(one, false)),
       );
-      if (focused) [...body.querySelectorAll("button")].find((one) => one.value === focused)?.focus();
+      if (focused) follow(focused);
     },
   };
+
+  // Put the focus where it was; a running text becomes an utterance of the same stream.
+  function follow(focused) {
+    const links = [...body.querySelectorAll("button")];
+    const place = links.find((one) => one.value === focused.value)
+      ?? links.find((one) => one.textContent === focused.textContent)
+      ?? root.querySelector(".scroll");
+    place.focus({ preventScroll: true });
+  }
 
   function row(one, running) {
     const go = () => actions.select(one.key, { jump: true });

@@ -144,8 +144,8 @@ def test_the_level_is_that_of_the_stream(chromium: Browser, hall: Callable[[Form
 def test_the_keyboard_leads_from_words_to_the_stream(
     chromium: Browser, hall: Callable[[Form], Hall]
 ) -> None:
-    """Tab reaches the list, Enter shows the stream; the focus stays where it was."""
-    site, _ = hall("words")
+    """Tab reaches the list, Enter shows the stream; the focus stays with its stream."""
+    site, callers = hall("words")
     visit(chromium, site, "#stream=hall-3%2Fmic-4")
     link = "document.querySelector('#heard tr:not(.running) button:not([value*=\"hall-3/mic-4\"])')"
     chromium.until(f"return {link} !== null")
@@ -156,6 +156,17 @@ def test_the_keyboard_leads_from_words_to_the_stream(
     chosen = chromium.run("return document.activeElement.innerText")
     chromium.press(ENTER)
     chromium.until(f"return document.querySelector('#detail h2').innerText === {chosen!r}")
+    assert chromium.run("return document.activeElement.innerText") == chosen
+    # A running text that has the focus hands it on to what it becomes.
+    stream = callers.keys.index(chosen.encode())
+    callers._script[stream][:] = [0] * 4000
+    callers.say(stream, "is the kettle on")
+    links = "[...document.querySelectorAll('#heard tr.running button')]"
+    running = f"{links}.find(link => link.value === {chosen!r})"
+    chromium.until(
+        f"const one = {running}; one?.focus(); return one && document.activeElement === one"
+    )
+    chromium.until(f"return {running} === undefined")
     assert chromium.run("return document.activeElement.innerText") == chosen
     assert complaints(chromium) == []
 
