@@ -35,7 +35,16 @@ NOISE = "noise"
 CLIP_SHARES, BACKGROUND_SHARES = (0.7, 0.8), (0.40, 0.55)
 SNR_DB = 10.0
 STREAM_S, LATE_S = 60.0, 0.5
-SETTINGS: dict[str, Any] = {}
+SETTINGS: dict[str, Any] = {
+    "epochs": 16,
+    "repeats": 4,
+    "dropout": 0.05,
+    "noise": 0.5,
+    "snr_low_db": 3.0,
+    "rooms": 0.3,
+    "masks": 1,
+    "mask_bands": 1,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from trainer.speech.words.hear import STREAMS, in_chunks, report
 TAIL_S = 0.5  # of silence behind a recording, so that a late report is heard
 BLOCK = 400  # chunks of sound that go through the model at once, for the sake of memory
 GROUP = 32  # chunks that the head is given as one row: its results don't depend on that
-GRID = 1.0 / (1.0 + np.exp(-np.arange(-5.0, 12.01, 0.1)))  # thresholds that a curve has
+GRID = 1.0 / (1.0 + np.exp(-np.arange(-4.0, 8.01, 0.1)))  # thresholds that a curve has
 
 Float64 = npt.NDArray[np.float64]
 
