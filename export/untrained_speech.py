@@ -26,12 +26,14 @@ def untrained_speech_bundle(
     subsampling: int = 2,
     hidden: int = 64,
     layers: int = 2,
+    spread: float = 0.1,
     seed: int = 0,
 ) -> Manifest:
     """Write a speech bundle of the given shape; its answers are arbitrary.
 
     ``labels`` are the symbols after the blank (or "no keyword"); ``head`` holds what else the
-    head's parameters must say, ``form`` first of all.
+    head's parameters must say, ``form`` first of all. The more ``spread`` the weights are, the more
+    its answers change.
     """
     settings = FrontEndSettings(
         sample_rate_hz=sample_rate_hz, chunk=sample_rate_hz * chunk_ms // 1000
@@ -47,7 +49,7 @@ def untrained_speech_bundle(
     generator = torch.Generator().manual_seed(seed)
     model = SpeechModel(FrontEnd(settings), shape, settings.hop_ms / 1000).eval()
     for weight in model.parameters():
-        torch.nn.init.normal_(weight, std=0.1, generator=generator)
+        torch.nn.init.normal_(weight, std=spread, generator=generator)
     sound = np.random.default_rng(seed).normal(0, 0.1, (2, 6, settings.chunk)).astype(np.float32)
     description = Description(
         name="untrained",

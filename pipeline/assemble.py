@@ -19,6 +19,7 @@ from pipeline.loop import Loop, Options
 from pipeline.manifest import Manifest
 from pipeline.metrics import Metrics
 from pipeline.monitor.health import Vitals
+from pipeline.monitor.hearing import Hearing
 from pipeline.monitor.live import LiveView
 from pipeline.monitor.outlook import Outlook
 from pipeline.monitor.watch import MAX_FEATURES
@@ -75,7 +76,12 @@ def assemble(
     start = config.source.start if config.source.type == "kafka" else "earliest"
     partitions = Partitions(source.topic, pool, snapshots, start=start, on_gap=config.state.on_gap)
     metrics.model(manifest.name, manifest.task, bundle.sha256, engine.name, engine.device)
-    view = LiveView(config.name, manifest.features, outlook=_outlook(head, manifest))
+    view = LiveView(
+        config.name,
+        manifest.features,
+        outlook=_outlook(head, manifest),
+        hearing=_hearing(manifest),
+    )
     view.status(
         {
             "state": "starting",
@@ -108,6 +114,12 @@ def _outlook(head: Head, manifest: Manifest) -> Outlook | None:
     if not isinstance(head, ForecastHead):
         return None
     return Outlook(head.params, manifest.features[:MAX_FEATURES], manifest.sample_interval_s or 0.0)
+
+
+def _hearing(manifest: Manifest) -> Hearing | None:
+    if manifest.task != "speech":
+        return None
+    return Hearing(manifest.head["form"], sound=manifest.audio is not None)
 
 
 def _options(config: PipelineConfig, manifest: Manifest) -> Options:

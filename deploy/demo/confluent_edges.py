@@ -78,8 +78,10 @@ class ConfluentFeed:
             | _QUIET
         )
 
-    def send(self, partition: int, keys: Sequence[bytes | None], values: Sequence[bytes]) -> None:
-        """Queue records of one partition; waits while the queue is full."""
+    def send(
+        self, partition: int, keys: Sequence[bytes | None], values: Sequence[bytes | None]
+    ) -> None:
+        """Queue records of one partition, None ends a stream; waits while the queue is full."""
         produce = self._producer.produce
         for key, value in zip(keys, values, strict=True):
             while True:

@@ -25,8 +25,10 @@ class Heard:
 class Feed(Protocol):
     """Sends rows, in order within a partition and each exactly once. Used from one thread."""
 
-    def send(self, partition: int, keys: Sequence[bytes | None], values: Sequence[bytes]) -> None:
-        """Queue records of one partition; waits while the queue is full."""
+    def send(
+        self, partition: int, keys: Sequence[bytes | None], values: Sequence[bytes | None]
+    ) -> None:
+        """Queue records of one partition, None ends a stream; waits while the queue is full."""
         ...
 
     def flush(self) -> None:

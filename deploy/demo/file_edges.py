@@ -57,12 +57,13 @@ class FileFeed:
         self,
         partition: int,  # noqa: ARG002 - a file is one partition
         keys: Sequence[bytes | None],
-        values: Sequence[bytes],
+        values: Sequence[bytes | None],
     ) -> None:
-        """Append records, each with its key as the stream's field."""
+        """Append records, each with its key as the stream's field; a file tells no stream's end."""
         lines = [
             b"%b%b,%b\n" % (self._head, orjson.dumps((key or b"").decode()), value[1:])
             for key, value in zip(keys, values, strict=True)
+            if value is not None
         ]
         ends = self._position + np.cumsum([len(line) for line in lines], dtype=np.int64)
         # Noted before they can be read.

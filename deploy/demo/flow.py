@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
-from rich.markup import escape
 
 from deploy.demo.act import Act
 from deploy.demo.bad_rows import plan_bad_rows
 from deploy.demo.broker import embedded_broker, free_port, require_broker, start_broker
 from deploy.demo.edges import Feed
+from deploy.demo.ending import keep_up, terminated
 from deploy.demo.folder import demo_folder
-from deploy.demo.player import LOOK_EVERY_S
 from deploy.demo.run import Places, Run
 from deploy.demo.runner import Runner
 from deploy.demo.session import Session
@@ -51,7 +47,7 @@ def run_demo(act: Act, options: Options, console: Console) -> bool:
     """Run the whole demo; whether nothing was lost or doubled. Raises StreamcellError."""
     show = Show(console, STEPS)
     places = Places(options.out, act.scene)
-    with ExitStack() as open_things, _terminated():
+    with ExitStack() as open_things, terminated():
         # Before minutes of training.
         if options.broker is not None:
             require_broker(options.broker)
@@ -68,7 +64,7 @@ def run_demo(act: Act, options: Options, console: Console) -> bool:
         act.finish(run, places, show)
         print_places(show, places, transport, act.next_steps(places))
         if options.keep:
-            _keep(show, pipeline[0], transport)
+            keep_up(show, pipeline[0], transport.example())
     return run.good
 
 
@@ -164,34 +160,3 @@ def _play(
         transport=transport.name,
         parity=manifest.parity,
     )
-
-
-def _keep(show: Show, runner: Runner, transport: Transport) -> None:
-    """Wait for Ctrl-C, then stop cleanly; raises PipelineEndedError if the pipeline ends."""
-    show.console.print()
-    show.say("[bold]Everything stays up. Ctrl-C ends it.[/]")
-    show.say(f"[bold]Live page[/]  {runner.page}")
-    show.say(f"[bold]Metrics[/]    {runner.url}/metrics")
-    show.say("[bold]Send a row of your own:[/]")
-    show.say(f"  [cyan]{escape(transport.example())}[/]")
-    try:
-        while True:
-            runner.check()
-            time.sleep(LOOK_EVERY_S)
-    except KeyboardInterrupt:
-        show.say("stopping")
-        runner.stop()
-
-
-@contextmanager
-def _terminated() -> Iterator[None]:
-    """SIGTERM ends the demo as Ctrl-C does, with everything that it started."""
-
-    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

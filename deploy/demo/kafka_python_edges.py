@@ -74,8 +74,10 @@ class KafkaPythonFeed:
             acks="all",
         )
 
-    def send(self, partition: int, keys: Sequence[bytes | None], values: Sequence[bytes]) -> None:
-        """Queue records of one partition; waits while the queue is full."""
+    def send(
+        self, partition: int, keys: Sequence[bytes | None], values: Sequence[bytes | None]
+    ) -> None:
+        """Queue records of one partition, None ends a stream; waits while the queue is full."""
         try:
             for key, value in zip(keys, values, strict=True):
                 sent = self._producer.send(self._topic, value, key, partition=partition)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, TextIO
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.block import Records, Reject
 from pipeline.encode.dead_letters import dead_letter_line
@@ -87,13 +88,22 @@ def _readable(records: Records) -> list[str]:
     """``2026-11-21 10:15:00  alarm  machine-7  score 7.31  threshold 5`` in colours."""
     colour = RED + BOLD if records.kind == "alarm" else BOLD
     times = np.datetime_as_string(records.time.astype("M8[us]"), unit="ms").tolist()
-    columns = {name: column.tolist() for name, column in records.columns.items()}
+    columns = {
+        name: column.tolist()
+        for name, column in records.columns.items()
+        # What an output is made of piece by piece (a sentence's words) is for programs.
+        if not _nested(column)
+    }
     return [
         f"{DIM}{at.replace('T', ' ')}{PLAIN}  {colour}{_clean(records.kind)}{PLAIN}  "
         f"{_clean(key.decode(errors='replace'))}"
         + "".join(f"  {DIM}{name}{PLAIN} {_cell(cells[row])}" for name, cells in columns.items())
         for row, (at, key) in enumerate(zip(times, records.key.tolist(), strict=True))
     ]
+
+
+def _nested(column: npt.NDArray[Any]) -> bool:
+    return column.dtype.hasobject and any(isinstance(cell, list) for cell in column.tolist())
 
 
 def _cell(cell: Any) -> str:

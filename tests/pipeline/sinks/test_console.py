@@ -83,3 +83,12 @@ def test_a_broken_pipe_stops_the_run() -> None:
         sink.send(outputs([b"m-1"] * 1000, score=np.zeros(1000)))
     with pytest.raises(BrokenPipeError):
         out.close()
+
+
+def test_people_are_spared_what_an_output_is_made_of() -> None:
+    """A sentence is shown, and not each of its words with times."""
+    out = Terminal()
+    words = np.empty(1, np.object_)
+    words[0] = [{"word": "go", "start_s": 0.1}]
+    ConsoleSink("rows", out=out).send(outputs([b"m-1"], "final", text=texts("go"), words=words))
+    assert shown(out) == ["2025-11-21 10:00:00.123  final  m-1  text go"]

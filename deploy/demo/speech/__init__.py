@@ -1,0 +1,1 @@
+"""``streamcell demo speech``: strings of digits, heard by many microphones in real time."""
