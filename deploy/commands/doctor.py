@@ -40,9 +40,17 @@ PARTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("Training and export", ("torch",), "train"),
     ("Export", ("onnx",), "train"),
     ("Camera", ("opencv-python-headless", "opencv-python"), "camera"),
+    ("Sound", ("soundfile",), "audio"),
+    ("Sound at other rates", ("soxr",), "audio"),
     ("Microphone", ("sounddevice",), "microphone"),
 )
-MODULES = {"sounddevice": "sounddevice", "opencv-python-headless": "cv2", "opencv-python": "cv2"}
+MODULES = {
+    "soundfile": "soundfile",
+    "soxr": "soxr",
+    "sounddevice": "sounddevice",
+    "opencv-python-headless": "cv2",
+    "opencv-python": "cv2",
+}
 
 
 def doctor(

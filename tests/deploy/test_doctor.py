@@ -24,7 +24,7 @@ def test_it_tells_what_runs_and_what_is_missing() -> None:
     assert engines["cpu"]["found"]
     assert engines["cpu"]["state"].startswith("onnxruntime ")
     parts = {each["what"]: each for each in answer["parts"]}
-    assert {"Kafka", "Kafka, faster", "Camera", "Microphone", "NVIDIA GPU"} <= set(parts)
+    assert {"Kafka", "Kafka, faster", "Camera", "Sound", "Microphone", "NVIDIA GPU"} <= set(parts)
     assert metadata.version("kafka-python") in parts["Kafka"]["state"]
     for each in (*answer["engines"], *answer["parts"]):
         assert each["found"] or each["hint"], each
