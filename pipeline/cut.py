@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.block import Batch, Bool, Float32, Records
+from pipeline.block import Batch, Bool, Float32, Int64, Records
 from pipeline.heads.base import Head, State
 
 
@@ -35,25 +35,28 @@ class Chunks:
         Returns the chunks to step [N, chunk] and which of them are whole [N]; what is left over
         stays in ``state``, in place.
         """
-        fill = state["fill"]
-        odd = np.flatnonzero(np.isnan(values[:, -1]) | (fill > 0))
+        length = self._lengths(values)
+        odd = np.flatnonzero((length < self._chunk) | (state["fill"] > 0))
         whole = np.ones(len(values), np.bool_)
         if not len(odd):
             return values, whole
-        rows, fill, chunk = values[odd], fill[odd, None], self._chunk
-        length = chunk - np.isnan(rows).sum(axis=1, keepdims=True)
-        at = np.arange(2 * chunk)
-        behind = np.take_along_axis(rows, np.clip(at - fill, 0, chunk - 1), axis=1)
-        behind[at >= fill + length] = 0.0
-        held = np.concatenate([state["held"][odd], np.zeros_like(rows)], axis=1)
-        joined = np.where(at < fill, held, behind)
-        full = fill + length >= chunk
-        state["held"][odd] = np.where(full, joined[:, chunk:], joined[:, :chunk])
-        state["fill"][odd] = (fill + length - chunk * full)[:, 0]
-        whole[odd] = full[:, 0]
-        values = values.copy()
-        values[odd] = joined[:, :chunk]
-        return values, whole
+        x = values.copy()
+        held = state["held"]
+        # Senders of one kind are alike: a few slices, each for all streams that stand alike.
+        alike = state["fill"][odd].astype(np.int64) * (self._chunk + 1) + length[odd]
+        for pair in np.unique(alike).tolist():
+            rows = odd[alike == pair]
+            fill, more = divmod(pair, self._chunk + 1)
+            room = self._chunk - fill
+            if more < room:
+                held[rows, fill : fill + more] = values[rows, :more]
+                whole[rows] = False
+            else:
+                x[rows, :fill] = held[rows, :fill]
+                x[rows, fill:] = values[rows, :room]
+                held[rows, : more - room] = values[rows, room:more]
+            state["fill"][rows] = (fill + more) % self._chunk
+        return x, whole
 
     def step(self, batch: Batch, y: Float32, state: State) -> tuple[list[Records], State]:
         """What the head makes of whole chunks."""
@@ -65,3 +68,10 @@ class Chunks:
     def end(self, batch: Batch, state: State) -> list[Records]:
         """What the head still has to report; samples that make no chunk are silence by contract."""
         return self.inner.end(batch, state["head"].copy())
+
+    def _lengths(self, values: Float32) -> Int64:
+        """How many samples each row has."""
+        short = np.flatnonzero(np.isnan(values[:, -1]))
+        length = np.full(len(values), self._chunk, np.int64)
+        length[short] = self._chunk - np.isnan(values[short]).sum(axis=1)
+        return length

@@ -19,6 +19,14 @@ def cut(samples: Float32, lengths: Int64, chunk: int) -> tuple[Float32, Int32]:
     total = int(rows.sum())
     if total * chunk == len(samples):
         return samples.reshape(total, chunk), rows.astype(np.int32)
+    if (lengths == lengths[0]).all():  # as most senders have it: plain slices
+        length = int(lengths[0])
+        whole = length - length % chunk
+        alike = np.full((len(lengths), int(rows[0]), chunk), np.nan, np.float32)
+        pieces = samples.reshape(len(lengths), length)
+        alike[:, :-1] = pieces[:, :whole].reshape(len(lengths), -1, chunk)
+        alike[:, -1, : length - whole] = pieces[:, whole:]
+        return alike.reshape(total, chunk), rows.astype(np.int32)
     values = np.full((total, chunk), np.nan, np.float32)
     fill = np.full(total, chunk, np.int64)
     ragged = lengths > 0
