@@ -13,7 +13,7 @@ from pipeline.errors import ConfigError, DataError
 from tests.trainer.speech.spoken import QUICK, RATE, SPEAKERS, corpus, said
 from trainer.speech.data import Corpus, Recording
 from trainer.speech.words import Trained, fit
-from trainer.speech.words.change import features_at_speed
+from trainer.speech.words.change import features_at_speed, warped
 from trainer.speech.words.errors import word_errors
 from trainer.speech.words.learn import batches, ctc_loss
 from trainer.speech.words.train import split, understood
@@ -54,11 +54,12 @@ def test_utterances_that_were_never_heard(listener: Trained) -> None:
     rng = np.random.default_rng(9)
     texts = ["high high low mid low", "mid", "low high high high"]
     values = [said(text.split(), rng) for text in texts]
-    values.append(np.concatenate([values[1], np.zeros(RATE, np.float32), values[1]]))
+    pause = (1e-3 * rng.standard_normal(RATE // 2)).astype(np.float32)
+    values.append(np.concatenate([values[0], pause, values[0]]))
     heard = understood(
         listener.model, listener.head, listener.audio, listener.columns, values, RATE // 10
     )
-    assert heard == [*texts, "mid mid"]
+    assert heard == [*texts, f"{texts[0]} {texts[0]}"]
 
 
 def test_the_head_is_told_what_the_model_makes(listener: Trained) -> None:
@@ -215,3 +216,12 @@ def test_features_play_at_another_speed() -> None:
     assert len(slow) == 20
     np.testing.assert_allclose(slow[:, 0], np.linspace(0, 9, 20), atol=1e-5)
     assert len(features_at_speed(line[:1], 0.5)) == 1
+
+
+def test_bands_are_moved() -> None:
+    """A line over the bands gets steeper or flatter; each recording has its own factor."""
+    line = torch.arange(10.0).expand(2, 3, 10)
+    found = warped(line, torch.tensor([1.0, 0.5]))
+    torch.testing.assert_close(found[0], line[0])
+    torch.testing.assert_close(found[1], line[1] / 2)
+    assert float(warped(line, torch.tensor([2.0, 2.0])).max()) == 9.0

@@ -57,14 +57,34 @@ def disturb(config: WordsConfig, audio: Audio | None, noises: Sequence[Float32])
     return lambda samples, generator: changed(samples, sounds, change, rate, generator)
 
 
-def mask(config: WordsConfig) -> Masked:
-    """Hides stretches of time and of features."""
+def mask(config: WordsConfig, audio: Audio | None) -> Masked:
+    """Moves the bands of sound, as other speakers would, and hides stretches of time and bands."""
     span = round(config.mask_s / 0.01)
-    return lambda frames, generator: masked(
-        frames,
-        generator,
-        spans=config.masks,
-        span=span,
-        stripes=config.mask_bands,
-        stripe=config.mask_width,
-    )
+
+    def masks(frames: Tensor, generator: torch.Generator) -> Tensor:
+        if audio is not None and config.warp:
+            drawn = torch.rand(len(frames), generator=generator)
+            frames = warped(frames, 1.0 + config.warp * (2.0 * drawn - 1.0))
+        return masked(
+            frames,
+            generator,
+            spans=config.masks,
+            span=span,
+            stripes=config.mask_bands,
+            stripe=config.mask_width,
+        )
+
+    return masks
+
+
+def warped(frames: Tensor, factors: Tensor) -> Tensor:
+    """``frames [B, N, C]`` of mel bands, band c taken from ``c * factors [B]``.
+
+    About what vocal tracts of other lengths do to them (Jaitly & Hinton 2013).
+    """
+    bands = frames.shape[2]
+    places = (torch.arange(bands) * factors[:, None]).clamp(max=bands - 1.0)
+    below = places.long().clamp(max=bands - 2)
+    share = (places - below)[:, None, :]
+    low = below[:, None, :].expand_as(frames)
+    return frames.gather(2, low) * (1.0 - share) + frames.gather(2, low + 1) * share

@@ -22,7 +22,8 @@ class WordsConfig(BaseModel):
     phones where a lexicon is given, else its characters. They have ``aid`` of the loss (0 for
     none).
 
-    ``speed`` is the share by which utterances are played faster or slower; ``masks`` and
+    ``speed`` is the share by which utterances are played faster or slower, ``warp`` the one by
+    which the bands of sound are moved, as by longer and shorter vocal tracts; ``masks`` and
     ``mask_bands`` how many stretches of up to ``mask_s`` and of ``mask_width`` features are hidden
     in training (SpecAugment). ``noise_share`` of the sounds get noise between ``least_snr_db`` and
     ``most_snr_db`` below them, ``room_share`` a room's echo, and all are made louder or softer by
@@ -53,6 +54,7 @@ class WordsConfig(BaseModel):
     warm_up: int = Field(default=2, ge=0)
     schedule: Literal["cosine", "constant"] = "cosine"
     speed: float = Field(default=0.1, ge=0, lt=0.5)
+    warp: float = Field(default=0.08, ge=0, lt=0.5)
     aid: float = Field(default=0.5, ge=0, lt=1)
     noise_share: float = Field(default=0.5, ge=0, le=1)
     least_snr_db: float = 5.0

@@ -118,7 +118,7 @@ def fit(
             draw=drawn,
             pace=pace(config, made.audio),
             disturb=disturb(config, made.audio, noises),
-            mask=mask(config),
+            mask=mask(config, made.audio),
             aid=config.aid,
             batch=config.batch,
             tail=tail,
