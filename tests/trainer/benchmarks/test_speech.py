@@ -11,6 +11,7 @@ from pipeline.errors import DataError
 from tests.shared import shared_path
 from trainer.benchmarks import an4, fsdd, yesno
 from trainer.benchmarks.fsdd import RATE, Digit, drawn, string, strings
+from trainer.speech.data import Recording
 
 
 def digits(speakers: str = "ab", takes: int = 6) -> list[Digit]:
@@ -97,3 +98,36 @@ def test_an4_is_split_by_speakers() -> None:
     assert len(parts.validation) >= 70
     speakers = [{one.speaker for one in side} for side in sides]
     assert sum(map(len, speakers)) == len(set.union(*speakers)) == 74
+
+
+def spoken(name: str, text: str, pause_s: float) -> Recording:
+    """Half a second of noise for each word, with pauses between."""
+    rng = np.random.default_rng(0)
+    pieces = [np.zeros(1000)]
+    for at, _ in enumerate(text.split()):
+        if at:
+            pieces.append(np.zeros(round(pause_s * RATE)))
+        pieces.append(0.3 * rng.standard_normal(RATE // 2))
+    return Recording(name, np.concatenate(pieces).astype(np.float32), text)
+
+
+def test_words_are_cut_at_their_pauses() -> None:
+    """All samples are in one of them; a recording with other pauses than words gives none."""
+    one = spoken("a", "yes no yes", 0.3)
+    found = yesno.cut(one, RATE)
+    assert [word.text for word in found] == ["yes", "no", "yes"]
+    np.testing.assert_array_equal(np.concatenate([word.values for word in found]), one.values)
+    for word in found:
+        assert int(np.count_nonzero(word.values)) == RATE // 2
+    assert yesno.cut(spoken("b", "yes no yes", 0.05), RATE) == []
+
+
+def test_words_are_drawn_in_any_order() -> None:
+    """Each once an epoch, alone or up to eight together."""
+    words = yesno.cut(spoken("a", " ".join(["yes", "no"] * 10), 0.3), RATE)
+    found = yesno.drawn(words, np.random.default_rng(1))
+    assert sorted(name for one in found for name in one.name.split("+")) == sorted(
+        word.name for word in words
+    )
+    assert all(len(one.text.split()) <= 8 for one in found)
+    assert any(one.text.startswith("no") for one in found)
