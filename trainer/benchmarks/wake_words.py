@@ -22,7 +22,7 @@ from pipeline.audio.resample import resample
 from pipeline.block import Float32, Records
 from pipeline.errors import DataError
 from trainer.fit import Progress
-from trainer.speech.augment import with_noise
+from trainer.speech.augment import SILENT, loudness, with_noise
 from trainer.speech.data import Corpus, Recording
 from trainer.speech.keywords.config import KeywordsConfig
 from trainer.speech.keywords.score import GRID, Curve, hear, reports
@@ -34,10 +34,11 @@ SPEECH = ("coffee_commands", "transcribed_samples", "fsdd")  # beside the folder
 NOISE = "noise"
 CLIP_SHARES, BACKGROUND_SHARES = (0.7, 0.8), (0.40, 0.55)
 SNR_DB = 10.0
+LEVEL = 0.1  # of full scale: the root mean square of what is loud in a levelled recording
 STREAM_S, LATE_S = 60.0, 0.5
 SETTINGS: dict[str, Any] = {
-    "epochs": 16,
-    "repeats": 4,
+    "epochs": 12,
+    "repeats": 5,
     "dropout": 0.05,
     "noise": 0.5,
     "snr_low_db": 3.0,
@@ -84,7 +85,9 @@ def run(folder: Path, config: KeywordsConfig, *, workdir: Path, progress: Progre
         for kind, some in (("background", training.background), ("noise", training.noises))
         for number, samples in enumerate(some)
     ]
-    judged = replace(parts, test=with_mixtures(parts.test))
+    judged = replace(
+        parts, validation=with_mixtures(parts.validation), test=with_mixtures(parts.test)
+    )
     corpus = Corpus(tuple(recordings), RATE)
     trained = fit(corpus, config, workdir=workdir, progress=progress, parts=judged)
     progress.stage("listen between background", 1)
@@ -94,17 +97,18 @@ def run(folder: Path, config: KeywordsConfig, *, workdir: Path, progress: Progre
     return Found(trained, parts, trained.test, embedded, own)
 
 
-def with_mixtures(test: Sounds) -> Sounds:
-    """The test part with its background a second time in noise at SNR_DB, and the noise alone."""
+def with_mixtures(part: Sounds) -> Sounds:
+    """A part with its background a second time in noise at SNR_DB, and the noise alone."""
     generator = torch.Generator().manual_seed(0)
-    again = [_noisy(one, test.noises, generator) for one in test.background]
-    return replace(test, background=(*test.background, *again, *test.noises))
+    again = [_noisy(one, part.noises, generator) for one in part.background]
+    return replace(part, background=(*part.background, *again, *part.noises))
 
 
 def between_background(trained: Trained, test: Sounds) -> Curve:
     """All clips and all background of the test part in turn, in noise at SNR_DB.
 
-    Each clip is followed by an even share of the background; streams are of about a minute. A clip
+    Each clip is followed by an even share of the background; all recordings are brought to the
+    same loudness before, since the noise is as loud for all; streams are of about a minute. A clip
     is found if its keyword is reported from its begin to a moment after its end; what else is
     reported is a false alarm, and the hours are those of the streams.
     """
@@ -131,7 +135,7 @@ def between_background(trained: Trained, test: Sounds) -> Curve:
 def _streams(test: Sounds, labels: Sequence[str]) -> tuple[list[Float32], list[Place]]:
     generator = torch.Generator().manual_seed(1)
     order = sorted(test.clips, key=lambda clip: place(clip.name))
-    behind = np.array_split(np.concatenate(test.background), len(order))
+    behind = np.array_split(np.concatenate([_levelled(one) for one in test.background]), len(order))
     streams: list[Float32] = []
     places: list[Place] = []
     pieces: list[Float32] = []
@@ -139,7 +143,7 @@ def _streams(test: Sounds, labels: Sequence[str]) -> tuple[list[Float32], list[P
     for clip, background in zip(order, behind, strict=True):
         start, end = length / RATE, (length + len(clip.samples)) / RATE
         places.append(Place(len(streams), start, end, labels[clip.label]))
-        pieces += [clip.samples, background]
+        pieces += [_levelled(clip.samples), background]
         length += len(clip.samples) + len(background)
         if length > STREAM_S * RATE or clip is order[-1]:
             streams.append(_noisy(np.concatenate(pieces), test.noises, generator))
@@ -166,6 +170,12 @@ def _matched(records: Sequence[Records], places: Sequence[Place]) -> tuple[int, 
             else:
                 false += 1
     return len(found), wrong, false
+
+
+def _levelled(samples: Float32) -> Float32:
+    """``samples [S]`` at LEVEL; silence stays silence."""
+    power = float(loudness(torch.from_numpy(samples)[None]))
+    return samples if power < SILENT else samples * np.float32(LEVEL / np.sqrt(power))
 
 
 def _noisy(samples: Float32, noises: Sequence[Float32], generator: torch.Generator) -> Float32:

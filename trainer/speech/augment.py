@@ -74,15 +74,19 @@ def with_gain(samples: Tensor, gain_db: Tensor) -> Tensor:
     return (samples * 10.0 ** (gain_db / 20.0)[:, None]).clamp(-1.0, 1.0)
 
 
+def loudness(samples: Tensor) -> Tensor:
+    """The power [B] of the loudest tenth of ``samples [B, S]``: pauses and padding don't count."""
+    pieces = torch.stack([part.square().mean(dim=1) for part in samples.tensor_split(50, dim=1)])
+    return pieces.nan_to_num().sort(dim=0, descending=True).values[:5].mean(dim=0)
+
+
 def with_noise(samples: Tensor, noise: Tensor, snr_db: Tensor) -> Tensor:
     """``samples [B, S]`` with ``noise [B, S]`` made ``snr_db [B]`` weaker and laid over them.
 
-    The power of the samples is that of the loudest tenth of their pieces of 1/50 of the length,
-    so that pauses and padding don't count; that of the noise is its mean. Where either is silent
+    The power of the samples is ``loudness``, that of the noise its mean. Where either is silent
     the samples stay as they are.
     """
-    pieces = torch.stack([part.square().mean(dim=1) for part in samples.tensor_split(50, dim=1)])
-    loud = pieces.nan_to_num().sort(dim=0, descending=True).values[:5].mean(dim=0)
+    loud = loudness(samples)
     power = noise.square().mean(dim=1)
     heard = (loud > SILENT) & (power > SILENT)
     factor = (loud / power.clamp(min=SILENT) / 10.0 ** (snr_db / 10.0)).sqrt()

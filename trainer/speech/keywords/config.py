@@ -60,7 +60,7 @@ class KeywordsConfig(BaseModel):
     mask_s: float = Field(default=0.1, ge=0)
     mask_bands: int = Field(default=2, ge=0)
     mask_width: int = Field(default=4, ge=0)
-    smooth_s: float = Field(default=0.12, ge=0, le=2)
+    smooth_s: float = Field(default=0.36, ge=0, le=2)
     refractory_s: float = Field(default=1.0, ge=0, le=60)
     false_alarms_per_hour: float = Field(default=1.0, gt=0)
     validation: float = Field(default=0.1, gt=0, lt=0.5)

@@ -27,6 +27,7 @@ from trainer.speech.model import Shape, SpeechModel
 
 HOP_MS = 10.0
 SAMPLE_STREAMS, SAMPLE_ROWS = 4, 24
+FITTED = 200  # recordings of each kind that features are normalised by
 LEAST_THRESHOLD = 0.05  # however rare false alarms are on the validation part
 
 
@@ -132,8 +133,7 @@ def build(parts: Parts, rate: int, config: KeywordsConfig) -> SpeechModel:
         mean_s=config.mean_s,
     )
     front = FrontEnd(settings)
-    some = [clip.samples for clip in parts.training.clips] + list(parts.training.background)
-    front.fit([torch.from_numpy(one) for one in some])
+    front.fit([torch.from_numpy(one) for one in _spread(parts.training)])
     torch.manual_seed(config.seed)
     shape = Shape(
         features=settings.width,
@@ -181,6 +181,14 @@ def chosen_threshold(validation: Curve, config: KeywordsConfig) -> float:
     """The lowest threshold that keeps to the false alarms allowed on the validation part."""
     at = validation.at_rate(config.false_alarms_per_hour)
     return max(float(validation.thresholds[at]), LEAST_THRESHOLD)
+
+
+def _spread(sounds: Sounds) -> list[Float32]:
+    """Some recordings of both kinds, evenly spaced: enough to know what features are like."""
+    found: list[Float32] = []
+    for some in ([clip.samples for clip in sounds.clips], sounds.background):
+        found += some[:: -(-len(some) // FITTED)]
+    return found
 
 
 def _sample(sounds: Sounds, chunk: int) -> Float32:
