@@ -98,13 +98,15 @@ def cosines(bands: int, cepstra: int, lifter: float) -> Float32:
     return table.astype(np.float32)
 
 
-def slopes(order: int) -> Float32:
-    """The weights of the last 4·order + 1 frames, oldest first, whose sum is the delta.
+def slopes(orders: int) -> Float32:
+    """The weights of the last frames whose sum is each order's delta, [orders, 4·orders + 1].
 
-    The slope of a line through five frames, of order 2 the slope of such slopes.
+    The newest frame comes last. The delta is the slope of a line through five frames, that of the
+    second order the slope of such slopes.
     """
-    line = np.arange(-2.0, 3.0) / 10.0
-    table = np.ones(1)
-    for _ in range(order):
-        table = np.convolve(table, line)
-    return table.astype(np.float32)
+    table = np.zeros((orders, 4 * orders + 1), np.float32)
+    weights = np.ones(1)
+    for order in range(orders):
+        weights = np.convolve(weights, np.arange(-2.0, 3.0) / 10.0)
+        table[order, 4 * (orders - order - 1) :] = weights
+    return table

@@ -149,7 +149,7 @@ class FrontEnd(Block):
             "odd": odd,
             "to_bands": filters.power_to_bands(settings.band_weights()),
             "to_cepstra": filters.cosines(settings.bands, settings.cepstra, settings.lifter),
-            "slope": _slopes(settings.deltas),
+            "slope": filters.slopes(settings.deltas),
             "centre": np.zeros(settings.static, np.float32),
             "scale": np.ones(settings.width, np.float32),
             "fading": _fading(settings),
@@ -285,14 +285,6 @@ def _statistics(some: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
     mean = total / count
     spread = (squares / count - mean.square()).clamp(min=0.0).sqrt()
     return mean.float(), spread.clamp(min=1e-3).float()
-
-
-def _slopes(orders: int) -> Float32:
-    """The weights of the last frames for each order, [orders, 4·orders + 1], newest last."""
-    table = np.zeros((orders, 4 * orders + 1), np.float32)
-    for order in range(orders):
-        table[order, 4 * (orders - order - 1) :] = filters.slopes(order + 1)
-    return table
 
 
 def _fading(settings: FrontEndSettings) -> Float32:
