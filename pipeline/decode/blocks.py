@@ -139,7 +139,7 @@ class Blocks:
         if rows and raw.times is not None:
             in_time = (times >= FIRST_US) & (times <= LAST_US)
             if not bool(in_time.all()):
-                causes.append(("bad_time", "the time is not within the years 1 to 9999", ~in_time))
+                causes.append(("bad_time", "the time is not within the years 1 to 9998", ~in_time))
         for key, problem in known.problems.items():
             causes.append(("bad_key", problem, np.equal(raw.stream, key)))
         if not causes:

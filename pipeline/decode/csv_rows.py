@@ -144,7 +144,7 @@ class CsvRows:
         if self._time_at is not None:
             try:
                 if not to_microseconds([_time(row[self._time_at])])[1].all():
-                    return "bad_time", f"{row[self._time_at]} is not within the years 1 to 9999"
+                    return "bad_time", f"{row[self._time_at]} is not within the years 1 to 9998"
             except ValueError as error:
                 return "bad_time", str(error)
         if self._stream_at is not None and (problem := key_problem(row[self._stream_at].encode())):

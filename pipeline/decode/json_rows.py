@@ -173,6 +173,6 @@ class JsonRows:
         stated, valid = to_microseconds([rows[at].time for at in here])
         stamped[here] = stated
         return stamped, {
-            here[at]: ("bad_time", f"{rows[here[at]].time} is not within the years 1 to 9999")
+            here[at]: ("bad_time", f"{rows[here[at]].time} is not within the years 1 to 9998")
             for at in np.flatnonzero(~valid)
         }

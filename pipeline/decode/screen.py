@@ -39,7 +39,7 @@ def screen(
 ) -> tuple[RawRecords, list[Reject]]:
     """Take out what no decoder can use; the rest keeps its order.
 
-    That is: values that are too large, timestamps outside of the years 1 to 9999, and keys that
+    That is: values that are too large, timestamps outside of the years 1 to 9998, and keys that
     can't name a stream (with ``keyed`` false only those of tombstones).
     """
     tombstones = None in records.values

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from pipeline.block import Bool, Int64
 
-# Years 1 to 9999: what a calendar can show.
+# Years 1 to 9998: what can be written as a date, also where a forecast looks some months ahead.
 FIRST_US = -62_135_596_800_000_000
-LAST_US = 253_402_300_799_999_999
+LAST_US = 253_370_764_799_999_999
 
 SECONDS_BELOW = 1e11  # as seconds the year 5138
 MILLISECONDS_BELOW = 1e14  # as milliseconds the year 5138

@@ -41,7 +41,7 @@ def test_the_calendar(moment: str, day: float, week: float, year: float) -> None
 
 
 def test_any_time_that_decodes_has_a_place() -> None:
-    """From the year 1 to 9999, and nothing leaves 0 to 1."""
+    """From the year 1 to 9998, and nothing leaves 0 to 1."""
     times = np.array([FIRST_US, LAST_US])
     found = clock_columns(("day", "week", "year"), times, times)
     assert ((found >= 0) & (found <= 1)).all()

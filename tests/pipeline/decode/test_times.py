@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
+import numpy as np
+import orjson
 import pytest
 
-from pipeline.decode.times import to_microseconds
+from pipeline.decode.times import FIRST_US, LAST_US, to_microseconds
 
 NOW = 1_763_719_200_123_456  # 2025-11-21T10:00:00.123456Z
 
@@ -35,9 +37,18 @@ def test_every_form_of_a_time_is_exact_to_the_microsecond(
     assert times.tolist() == [expected]
 
 
-@pytest.mark.parametrize("time", [1e18, -1e17, float("nan"), float("inf")])
+@pytest.mark.parametrize("time", [FIRST_US, LAST_US])
+def test_the_first_and_the_last_time_can_be_written(time: int) -> None:
+    """As outputs have them, and a forecast of 300 days behind the last."""
+    ahead = time + 300 * 86_400_000_000 if time > 0 else time
+    column = np.array([time, ahead]).astype("M8[us]")
+    first, last = orjson.loads(orjson.dumps(column, option=orjson.OPT_SERIALIZE_NUMPY))
+    assert (first[:4], last[:4]) in (("0001", "0001"), ("9998", "9999"))
+
+
+@pytest.mark.parametrize("time", [253_402_300_799_999_999, 1e18, -1e17, float("nan"), float("inf")])
 def test_times_that_no_calendar_shows_are_invalid(time: float) -> None:
-    """Numbers outside of the years 1 to 9999 are marked, not wrapped around."""
+    """Numbers outside of the years 1 to 9998 are marked, not wrapped around."""
     times, valid = to_microseconds([0.0, time])
     assert valid.tolist() == [True, False]
     assert times.tolist() == [0, 0]
