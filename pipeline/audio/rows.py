@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.block import Block, Bool, Float32, Int32, Int64, KeyTable
+from pipeline.decode.times import FIRST_US, LAST_US
 
 
 def cut(samples: Float32, lengths: Int64, chunk: int) -> tuple[Float32, Int32]:
@@ -45,8 +46,16 @@ def row_ends(lengths: Int64, chunk: int) -> Int64:
 
 
 def flush_rows(seconds: float, rate: int, chunk: int) -> int:
-    """How many chunks of silence cover ``seconds``: a stream's end, for what looks ahead."""
-    return -(-round(seconds * rate) // chunk)
+    """How many chunks of silence cover ``seconds``: a stream's end, for what looks ahead.
+
+    At least one: a last chunk that is short is stepped only once something fills it up.
+    """
+    return max(1, -(-round(seconds * rate) // chunk))
+
+
+def in_calendar(times: Int64) -> Int64:
+    """The times, those outside of the years 1 to 9998 as the first or last that can be written."""
+    return np.clip(times, FIRST_US, LAST_US)
 
 
 def channel_keys(name: str, channels: int) -> list[bytes]:
@@ -69,7 +78,8 @@ def channel_block(
     """K rows of each of C channels, ``values [C, K, chunk]``, as one block.
 
     ``table`` has the channels' streams; rows of the same sound share an offset, and ``index`` is
-    the channel. ``offsets``, ``times``, ``stamped`` and ``end`` are those of the K rows.
+    the channel. ``offsets``, ``times``, ``stamped`` and ``end`` are those of the K rows; times
+    outside of the years 1 to 9998 become the first or last there is.
     """
     channels, count, chunk = values.shape
     rows = np.ascontiguousarray(values.transpose(1, 0, 2)).reshape(count * channels, chunk)
@@ -80,10 +90,10 @@ def channel_block(
         table,
         channel,
         rows,
-        np.repeat(times, channels),
+        np.repeat(in_calendar(times), channels),
         np.repeat(offsets, channels),
         channel.copy(),
-        np.repeat(stamped, channels),
+        np.repeat(in_calendar(stamped), channels),
         np.repeat(ends, channels),
     )
 

@@ -14,6 +14,7 @@ import structlog
 from pipeline.audio.files import SUFFIXES
 from pipeline.audio.rows import channel_block, channel_keys, clean_name, flush_rows
 from pipeline.block import Block, Float32, KeyTable, Polled, Reject
+from pipeline.decode.times import FIRST_US, LAST_US
 from pipeline.errors import DataError, SourceError
 from pipeline.manifest import Audio
 from pipeline.sources.base import Assignee, LogRange, Positions
@@ -168,7 +169,9 @@ class AudioSource:
             return _File(name, path, partition, None, str(error), KeyTable([stem.encode()]), 0)
         duration_us = recording.samples * 1_000_000 // self._audio.sample_rate_hz
         table = KeyTable(channel_keys(stem, recording.channels))
-        start_us = path.stat().st_mtime_ns // 1000 - duration_us
+        # Some file systems keep times that no calendar has.
+        ended_us = min(max(path.stat().st_mtime_ns // 1000, FIRST_US), LAST_US)
+        start_us = ended_us - duration_us
         return _File(name, path, partition, recording, "", table, start_us, recording.rows)
 
     def _take(self) -> Polled:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.audio.rows import channel_block, channel_keys, clean_name, cut, flush_rows, row_ends
 from pipeline.block import KeyTable
+from pipeline.decode.times import FIRST_US, LAST_US
 
 
 @given(st.lists(st.integers(0, 50), max_size=8), st.integers(1, 12))
@@ -54,8 +55,22 @@ def test_one_channel_has_the_name_alone() -> None:
 
 
 def test_silence_at_the_end_is_whole_chunks() -> None:
-    """As many as cover the time."""
-    assert [flush_rows(s, 16_000, 1280) for s in (0, 0.08, 0.081, 0.8)] == [0, 1, 2, 10]
+    """As many as cover the time, and at least one, for a last chunk that is short."""
+    assert [flush_rows(s, 16_000, 1280) for s in (0, 0.08, 0.081, 0.8)] == [1, 1, 2, 10]
+
+
+def test_times_of_channels_stay_within_the_calendar() -> None:
+    """Years 1 to 9998 can be written."""
+    places = np.array([FIRST_US - 1, LAST_US + 1])
+    block = channel_block(
+        0,
+        KeyTable([b"a"]),
+        np.zeros((1, 2, 4), np.float32),
+        offsets=np.arange(2),
+        times=places,
+        stamped=places,
+    )
+    assert block.times.tolist() == block.stamped.tolist() == [FIRST_US, LAST_US]
 
 
 def test_a_name_is_always_text() -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.block import Records
 from pipeline.decode.base import RawRecords
 from pipeline.decode.pcm import Pcm
+from pipeline.decode.times import FIRST_US, LAST_US
+from pipeline.encode.json_rows import JsonRows
 from pipeline.manifest import Audio
 from tests.pipeline.audio.sounds import noise, pcm
 from tests.pipeline.decode.raw import FIRST_OFFSET, STAMPED, raw
@@ -82,10 +87,62 @@ def test_a_tombstone_flushes_its_stream_and_ends_it() -> None:
     assert set(block.stamped[1:].tolist()) == {ended}
 
 
-def test_a_tombstone_may_end_its_stream_at_once() -> None:
-    """Where no silence is wanted."""
+def test_a_short_remainder_is_always_flushed() -> None:
+    """By one chunk of silence at least, where no more is wanted: the samples held come out."""
     (block,) = decoder(0).decode(raw([None])).blocks
-    assert (block.end.tolist(), block.index.tolist()) == ([True], [0])
+    assert (block.end.tolist(), block.index.tolist()) == ([False, True], [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("stamped", "value"), [(LAST_US, None), (LAST_US - 5000, None), (FIRST_US, bytes(1600))]
+)
+def test_times_stay_within_the_calendar(stamped: int, value: bytes | None) -> None:
+    """Silence behind its last microsecond, and sound before its first, can still be written."""
+    records = RawRecords("t", 0, [0], [stamped], [b"a"], [value])
+    (block,) = decoder().decode(records).blocks
+    assert block.times.min() >= FIRST_US
+    assert block.times.max() <= LAST_US
+    count = len(block)
+    outputs = Records(
+        "output",
+        np.full(count, b"a", object),
+        block.times,
+        np.zeros(count, np.int32),
+        block.offset,
+        block.index,
+        block.stamped,
+        np.ones(count, np.bool_),
+        {},
+    )
+    assert len(JsonRows("t").encode(outputs).values) == count
+
+
+def test_many_tombstones_share_their_silence() -> None:
+    """They have no bytes to bound them; rows, order and ends are those of one decoded alone."""
+    decode = decoder(60).decode
+    (alone,) = decode(raw([None])).blocks
+    values = [pcm(noise(80)[0]), *[None] * 200, pcm(noise(100)[0]), None]
+    keys = [b"k%d" % (at % 150) for at in range(len(values))]
+    decode(raw(values[:1]))
+    tracemalloc.start()
+    blocks = decode(raw(values, keys)).blocks
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert sum(map(len, blocks)) == 1 + 200 * len(alone) + 2 + len(alone)
+    # Written out their silence is 386 MB; of the rest a row takes some 50 bytes.
+    assert peak < 150e6
+    offsets = np.concatenate([block.offset for block in blocks])
+    assert (np.diff(offsets) >= 0).all()
+    assert set(offsets.tolist()) == set(range(FIRST_OFFSET, FIRST_OFFSET + 203))
+    for block in blocks[1:-2]:
+        assert len(block) * 80 <= 6e6
+        for offset in np.unique(block.offset).tolist():
+            own = block.rows(block.offset == offset)
+            assert np.array_equal(own.values, alone.values)
+            assert np.array_equal(own.index, alone.index)
+            assert np.array_equal(own.end, alone.end)
+            assert np.array_equal(own.times - own.stamped, alone.times - alone.stamped)
+            assert block.table.keys[own.stream[0]] == keys[offset - FIRST_OFFSET]
 
 
 @pytest.mark.parametrize(("value", "said"), [(b"", "empty"), (b"abc", "3 bytes")])
