@@ -71,7 +71,7 @@ def open_model(config: PipelineConfig, directory: Path) -> Model:
         manifest = gated_manifest(manifest, gate.manifest, config.gate.output)
     head = HEADS[manifest.task](manifest)
     if manifest.audio is not None:
-        head = Chunks(head, manifest.audio.chunk)
+        head = Chunks(head, manifest.audio.chunk, manifest.audio.sample_rate_hz)
     return Model(bundle, gate, manifest, head)
 
 

@@ -6,6 +6,7 @@ remainder is a part of the stream's state like any other: saved, moved and evict
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,12 @@ class Chunks:
     """A head whose streams also carry the samples that make no whole chunk yet.
 
     ``join`` comes before the engine, the rest is ``head``'s own. A row [chunk] is as long as it
-    has samples before the NaN that fill it up.
+    has samples before the NaN that fill it up; ``rate`` of them are a second.
     """
 
-    def __init__(self, head: Head, chunk: int) -> None:
+    def __init__(self, head: Head, chunk: int, rate: int) -> None:
         self.inner = head
-        self._chunk = chunk
+        self._chunk, self._rate = chunk, rate
         self.dtype = np.dtype([("head", head.dtype), ("fill", "i4"), ("held", "f4", (chunk,))])
         self.initial: npt.NDArray[Any] = np.zeros((), self.dtype)
         self.initial["head"] = head.initial
@@ -59,7 +60,13 @@ class Chunks:
         return x, whole
 
     def step(self, batch: Batch, y: Float32, state: State) -> tuple[list[Records], State]:
-        """What the head makes of whole chunks."""
+        """What the head makes of whole chunks, each of the time when its own last sample was.
+
+        A row's time is that of the row's last sample, and some of the row may still wait.
+        """
+        fill = state["fill"].astype(np.int64)
+        if fill.any():
+            batch = replace(batch, time=batch.time - fill * 1_000_000 // self._rate)
         records, after = self.inner.step(batch, y, state["head"].copy())
         state = state.copy()
         state["head"] = after

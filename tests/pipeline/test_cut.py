@@ -8,7 +8,7 @@ from pipeline.cut import Chunks
 from tests.pipeline.blocks import make_batch, make_block
 from tests.pipeline.harness import CountHead
 
-CHUNK = 8
+CHUNK, RATE = 8, 1000
 
 
 def rows_of(lengths: list[int], first: float) -> list[list[float]]:
@@ -25,7 +25,7 @@ def rows_of(lengths: list[int], first: float) -> list[list[float]]:
 @given(st.lists(st.lists(st.integers(1, CHUNK), min_size=1, max_size=12), min_size=1, max_size=5))
 def test_chunks_hold_the_samples_in_order_and_the_rest_is_kept(cuts: list[list[int]]) -> None:
     """Streams with rows of any lengths side by side: each gets its own samples, none twice."""
-    chunks = Chunks(CountHead(), CHUNK)
+    chunks = Chunks(CountHead(), CHUNK, RATE)
     streams = [rows_of(lengths, 1000.0 * number) for number, lengths in enumerate(cuts)]
     state = np.repeat(chunks.initial[None], len(streams), axis=0)
     got: list[list[float]] = [[] for _ in streams]
@@ -48,7 +48,7 @@ def test_chunks_hold_the_samples_in_order_and_the_rest_is_kept(cuts: list[list[i
 
 def test_whole_rows_of_streams_that_hold_nothing_pass_as_they_are() -> None:
     """What microphones and files send costs no copy."""
-    chunks = Chunks(CountHead(), CHUNK)
+    chunks = Chunks(CountHead(), CHUNK, RATE)
     state = np.repeat(chunks.initial[None], 3, axis=0)
     values = np.ones((3, CHUNK), np.float32)
     x, whole = chunks.join(values, state)
@@ -58,7 +58,7 @@ def test_whole_rows_of_streams_that_hold_nothing_pass_as_they_are() -> None:
 
 def test_the_head_has_its_own_state_beside_the_samples() -> None:
     """The samples held survive a step of the head, and it counts on from where it was."""
-    chunks = Chunks(CountHead(), CHUNK)
+    chunks = Chunks(CountHead(), CHUNK, RATE)
     state = np.repeat(chunks.initial[None], 1, axis=0)
     chunks.join(np.array(rows_of([5], 0.0), np.float32), state)
     batch = make_batch(make_block(0, [b"s"], [7]), [1])
