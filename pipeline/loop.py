@@ -187,7 +187,7 @@ class Loop:
         self._send(outputs)
 
     def _apply(self, rows: Batch) -> list[Records]:
-        """Step the engine and the head; a row with a non-finite result leaves no trace in them."""
+        """Step the engine and the head; a row with a non-finite result leaves their state."""
         pool, metrics = self._pool, self._metrics
         x, clock = rows.values, self._options.clock
         with metrics.stage("gather"):
@@ -208,7 +208,10 @@ class Loop:
         finite = finite_rows(y, state)
         if finite is not None:
             reason = "the model's output is not finite"
-            self._dead_letters.add_rows(rows.rows(~finite), "not_finite", reason)
+            bad = rows.rows(~finite)
+            self._dead_letters.add_rows(bad, "not_finite", reason)
+            if self._chunks is not None:  # what they were joined to goes with them
+                self._scatter(bad, pool.gather(bad.slot), head[~finite])
             rows, y, state, head = rows.rows(finite), y[finite], state[finite], head[finite]
         with metrics.stage("head"):
             outputs, head = self._head.step(rows, y, head)

@@ -15,7 +15,7 @@ from pipeline.block import Batch, Float32, Records
 from pipeline.clock import ClockColumn
 from pipeline.commit import committer
 from pipeline.decode.float32_rows import Float32Rows
-from pipeline.heads.base import State
+from pipeline.heads.base import Head, State
 from pipeline.loop import Loop, Options
 from pipeline.manifest import Feature
 from pipeline.metrics import Metrics
@@ -83,6 +83,7 @@ class Rig:
     start: Start = "earliest"
     on_gap: OnGap = "stop"
     engine: Callable[[], Any] = SumEngine
+    head: Callable[[], Head] = CountHead
 
     def __post_init__(self) -> None:
         self.output = MemoryOutput()
@@ -92,7 +93,7 @@ class Rig:
     def loop(self) -> Loop:
         source = ListSource(self.log, Float32Rows(len(FEATURES)), max_poll_rows=self.max_poll_rows)
         self.sink = ListSink(self.output, transactional=self.transactional)
-        head = CountHead()
+        head = self.head()
         self.pool = SlotPool(self.slots, np.zeros(3, np.float32), head.initial)
         store = SqliteStore(
             self.path,

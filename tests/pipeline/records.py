@@ -1,6 +1,7 @@
 """Records of several rows, for tests: the value is a JSON list of ``[key, time_s, a, b]``.
 
-``a`` of None ends the stream of the key. Anything else that is no such list is rejected.
+``a`` of None ends the stream of the key, ``b`` of None makes a row of one value.
+Anything else that is no such list is rejected.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ class ManyRows:
             records.partition,
             table,
             np.array([places[name] for name in key], np.int32),
-            np.array([[x or 0, y or 0] for x, y in zip(a, b, strict=True)], np.float32),
+            np.array(
+                [[x or 0, np.nan if y is None else y] for x, y in zip(a, b, strict=True)],
+                np.float32,
+            ),
             np.array(time_s, np.int64) * 1_000_000,
             np.array([records.offsets[one] for one in record], np.int64),
             np.array(index, np.int32),
