@@ -49,7 +49,7 @@ class KeywordsConfig(BaseModel):
     warm_up: int = Field(default=1, ge=0)
     schedule: Literal["cosine", "constant"] = "cosine"
     sequence_s: float = Field(default=7.0, ge=1, le=60)
-    negatives: float = Field(default=0.7, ge=0)
+    negatives: float = Field(default=0.3, ge=0)
     near_misses: float = Field(default=0.7, ge=0)
     speed: float = Field(default=0.12, ge=0, lt=0.5)
     noise: float = Field(default=0.6, ge=0, le=1)

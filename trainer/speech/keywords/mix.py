@@ -12,9 +12,10 @@ from trainer.speech.augment import at_speed
 from trainer.speech.keywords.config import KeywordsConfig
 from trainer.speech.keywords.sounds import Clip, Sounds, spoken
 
-GAP_S = 1.0  # of background, at most, before a keyword
+GAP_S, LONGEST_S = 1.5, 6.0  # of background before a keyword: in the mean, and at most
 MARGIN_S = (0.05, 0.7)  # of its own recording, before and behind a keyword
 TAIL_S = 0.5  # behind the last keyword of a sequence, at least
+NEAR_SHARE = 0.4  # of the keywords come behind a near miss, where these are as many as sequences
 GAIN_DB = 6.0  # by which the pieces of a sequence differ in loudness
 CUT = (0.3, 0.65)  # where in a keyword it is cut to make a near miss
 
@@ -79,7 +80,12 @@ class Mixer:
         said: list[Said] = []
         length = 0
         for at in rng.permutation(len(self._clips)):
+            # How much background there was must not tell whether a keyword comes.
             gap = self._gap(rng)
+            if rng.random() < NEAR_SHARE * min(self._config.near_misses, 1.0):
+                other = int(rng.integers(len(self._clips)))
+                near = near_miss(self._clips[other], self._spoken[other], rng)
+                gap = np.concatenate([gap, near, self._gap(rng)])
             samples, end = self._keyword(at, rng)
             said.append(Said(self._clips[at].label, length + len(gap) + end))
             pieces += [gap, samples]
@@ -114,7 +120,8 @@ class Mixer:
         return np.concatenate(pieces)[:wanted]
 
     def _gap(self, rng: np.random.Generator) -> Float32:
-        return self.background(round(rng.uniform(0.0, GAP_S) * self._rate), rng)
+        seconds = min(rng.exponential(GAP_S), LONGEST_S)
+        return self.background(round(seconds * self._rate), rng)
 
     def _filled(self, samples: Float32, length: int, rng: np.random.Generator) -> Float32:
         return np.concatenate([samples, self.background(length - len(samples), rng)])
