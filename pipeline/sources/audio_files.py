@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from pipeline.block import Block, Float32, KeyTable, Polled, Reject
 from pipeline.decode.times import FIRST_US, LAST_US
 from pipeline.errors import DataError, SourceError
 from pipeline.manifest import Audio
+from pipeline.sources.audio_positions import AudioPositions
 from pipeline.sources.base import Assignee, LogRange, Positions
-from pipeline.sources.file_positions import FilePositions
+from pipeline.sources.file_positions import Entry
 from pipeline.sources.recording import PIECE_ROWS, Recording
 
 log = structlog.get_logger(__name__)
@@ -30,14 +31,19 @@ class _File:
 
     name: str
     path: Path
-    partition: int
+    size: int
     recording: Recording | None  # None for a file that is no sound: one dead letter, no row
     problem: str
     table: KeyTable
     start_us: int
-    rows: int = 1
+    partition: int = 0
     position: int = 0
     began_s: float | None = None  # in real time: when row 0 would have begun, by the clock
+
+    @property
+    def rows(self) -> int:
+        """The position at which nothing is left."""
+        return 1 if self.recording is None else self.recording.rows
 
 
 class AudioSource:
@@ -49,7 +55,8 @@ class AudioSource:
     positions, so that a restart goes on in the files that are not finished.
 
     As fast as possible, times are counted back from the file's modification time. With
-    ``realtime`` a row comes when it would have been recorded, had its file begun at its turn.
+    ``realtime`` a row comes when it would have been recorded, had its file begun at its turn:
+    ``clock`` tells when that is, ``now`` only which time it is then.
     A file that is no sound, or is damaged, is a dead letter; the others go on.
     """
 
@@ -64,34 +71,41 @@ class AudioSource:
         flush_s: float,
         realtime: bool = False,
         at_once: int = 64,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.topic = clean_name([path.stem])
         self._path, self._audio = path, audio
-        self._positions = FilePositions(positions_path)
+        self._positions = AudioPositions(positions_path, audio)
         self._silence = flush_rows(flush_s, audio.sample_rate_hz, audio.chunk)
         self._realtime, self._at_once = realtime, at_once
-        self._clock, self._sleep = clock, sleep
+        self._clock, self._now, self._sleep = clock, now, sleep
         self._files: dict[int, _File] = {}
         self._waiting: list[_File] = []  # unfinished, not begun; the next one last
         self._begun: list[_File] = []
         self._open = self._ending = False
 
     def open(self, assignee: Assignee) -> None:
-        """Look at every file; raises SourceError where there are none."""
+        """Look at every file; raises SourceError where there are none, or two of one name."""
         self._positions.load()
         paths = self._paths()
         if not paths:
             raise SourceError(
                 f"{self._path}: there is no such file, or no {', '.join(SUFFIXES)} in the folder"
             )
-        partitions = self._positions.partitions(list(paths))
-        for (name, path), partition in zip(paths.items(), partitions, strict=True):
-            self._files[partition] = self._look(name, path, partition)
-        committed = self._positions.committed
+        found = [self._look(name, path) for name, path in paths.items()]
+        self._check_streams(found)
+        committed: dict[int, int | None] = {}
+        for file in found:
+            entry = self._entry(file)
+            if entry is not None:
+                file.partition = entry.partition
+                self._files[file.partition] = file
+                committed[file.partition] = entry.committed
+        self._positions.save()
         starts = assignee.assigned(
-            {p: LogRange(0, file.rows, committed.get(p)) for p, file in self._files.items()}
+            {p: LogRange(0, file.rows, committed[p]) for p, file in self._files.items()}
         )
         for partition, file in self._files.items():
             file.position = starts[partition]
@@ -136,7 +150,8 @@ class AudioSource:
 
     def commit(self, positions: Positions) -> None:
         """Write the positions in one atomic write; raises SourceError."""
-        self._positions.commit(positions)
+        ends = {p for p, file in self._files.items() if positions.get(p) == file.rows}
+        self._positions.commit(positions, ends)
 
     def group_metadata(self) -> Any:
         """None: no transaction of Kafka's can hold positions in files."""
@@ -154,25 +169,52 @@ class AudioSource:
         """The files by their names in the folder, in name order."""
         if not self._path.is_dir():
             return {self._path.name: self._path} if self._path.is_file() else {}
-        found = {
-            clean_name(path.relative_to(self._path).parts): path
-            for path in self._path.rglob("*")
-            if path.suffix.lower() in SUFFIXES and path.is_file()
-        }
+        found: dict[str, Path] = {}
+        for path in sorted(self._path.rglob("*")):
+            if path.suffix.lower() in SUFFIXES and path.is_file():
+                name = clean_name(path.relative_to(self._path).parts)
+                if name in found:
+                    raise self._ambiguous(name, found[name], path)
+                found[name] = path
         return dict(sorted(found.items()))
 
-    def _look(self, name: str, path: Path, partition: int) -> _File:
+    def _look(self, name: str, path: Path) -> _File:
         stem = name[: len(name) - len(path.suffix)] or name
+        size = 0
         try:
+            about = path.stat()
+            size = about.st_size
             recording = Recording(path, self._audio, self._silence)
-        except DataError as error:
-            return _File(name, path, partition, None, str(error), KeyTable([stem.encode()]), 0)
+        except (DataError, OSError) as error:
+            return _File(name, path, size, None, str(error), KeyTable([stem.encode()]), 0)
         duration_us = recording.samples * 1_000_000 // self._audio.sample_rate_hz
         table = KeyTable(channel_keys(stem, recording.channels))
         # Some file systems keep times that no calendar has.
-        ended_us = min(max(path.stat().st_mtime_ns // 1000, FIRST_US), LAST_US)
-        start_us = ended_us - duration_us
-        return _File(name, path, partition, recording, "", table, start_us, recording.rows)
+        ended_us = min(max(about.st_mtime_ns // 1000, FIRST_US), LAST_US)
+        return _File(name, path, size, recording, "", table, ended_us - duration_us)
+
+    def _check_streams(self, files: Sequence[_File]) -> None:
+        """Raise SourceError where two files are one stream by their names."""
+        known: dict[bytes, _File] = {}
+        for file in files:
+            for key in file.table.keys if file.recording is not None else ():
+                other = known.setdefault(key, file)
+                if other is not file:
+                    raise self._ambiguous(key.decode(), other.path, file.path)
+
+    def _ambiguous(self, name: str, *paths: Path) -> SourceError:
+        # Names that are no text are shown by their bytes: it may be these that differ.
+        shown = [str(path).encode("utf-8", "backslashreplace").decode() for path in paths]
+        return SourceError(
+            f"{' and '.join(shown)} would both be named {name!r} in outputs; rename one of them, "
+            f"or put it into a folder of its own in {self._path}"
+        )
+
+    def _entry(self, file: _File) -> Entry | None:
+        """Where the file goes on; None where it is left alone."""
+        if file.recording is None:
+            return self._positions.letter(file.name, file.size)
+        return self._positions.sound(file.name, file.size, file.recording)
 
     def _take(self) -> Polled:
         if self._ending:
@@ -193,7 +235,8 @@ class AudioSource:
                 try:
                     values = file.recording.take(most)
                 except DataError as error:
-                    rejects.append(self._reject(file, max(0, file.position - 1), str(error)))
+                    # At the row that does not come: it is not committed before this is sent.
+                    rejects.append(self._reject(file, file.position, str(error)))
                     file.recording.silence()
                 else:
                     blocks.append(self._block(file, values))
@@ -203,8 +246,9 @@ class AudioSource:
 
     def _begin(self, file: _File) -> _File:
         if self._realtime:
-            file.began_s = self._clock() - file.position * self._audio.chunk_s
-            file.start_us = round(file.began_s * 1e6)
+            played_s = file.position * self._audio.chunk_s
+            file.began_s = self._clock() - played_s
+            file.start_us = round((self._now() - played_s) * 1e6)
         return file
 
     def _cut_short(self, file: _File) -> None:
@@ -256,7 +300,7 @@ class AudioSource:
             self.topic,
             file.partition,
             offset,
-            len(file.table.keys),  # behind the rows of the chunk, one a channel
+            0,
             file.table.keys[0],
             None,
             "malformed",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,26 +13,45 @@ from pipeline.errors import SourceError
 FORMAT = 1
 
 
-class _Entry(msgspec.Struct):
+class Counted(msgspec.Struct, frozen=True):
+    """What an audio file's positions count: chunks of so many samples at so many Hz.
+
+    ``size`` is the file's, in bytes: with another one it is another recording.
+    """
+
+    size: int
+    rate: int
+    chunk: int
+
+
+class Entry(msgspec.Struct, omit_defaults=True):
+    """A file's partition, and how far it is read; ``finished``: to its end.
+
+    ``counted`` is None where positions are bytes.
+    """
+
     partition: int
     committed: int | None = None
+    finished: bool = False
+    counted: Counted | None = None
 
 
 class _Content(msgspec.Struct):
     format: int
-    files: dict[str, _Entry]
+    files: dict[str, Entry]
 
 
 class FilePositions:
     """A small JSON file, written as a whole and atomically.
 
     A file keeps its partition number for good, whatever other files come and go, because its
-    streams' states are saved under it.
+    streams' states are saved under it; a number is never given twice.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._files: dict[str, _Entry] = {}
+        self._files: dict[str, Entry] = {}
+        self._changed = False
 
     def load(self) -> None:
         """Read what an earlier run wrote; raises SourceError if it can't be read."""
@@ -49,15 +68,29 @@ class FilePositions:
             raise SourceError(f"{self._path}: format {content.format}, {FORMAT} expected")
         self._files = content.files
 
+    def entry(self, name: str) -> Entry:
+        """The file's; one that is new gets the next partition. ``save`` makes that durable."""
+        return self._files.get(name) or self.begin(name)
+
+    def begin(
+        self, name: str, counted: Counted | None = None, committed: int | None = None
+    ) -> Entry:
+        """Give the file a partition that was never used, whatever it had before."""
+        taken = max((entry.partition for entry in self._files.values()), default=-1)
+        self._files[name] = Entry(taken + 1, committed, counted=counted)
+        self._changed = True
+        return self._files[name]
+
+    def save(self) -> None:
+        """Make what began durable, before anything is kept under its partition."""
+        if self._changed:
+            self._write()
+
     def partitions(self, names: Sequence[str]) -> list[int]:
         """The partition of each file; those that are new get the next numbers, in order."""
-        taken = len(self._files)
-        for name in names:
-            if name not in self._files:
-                self._files[name] = _Entry(len(self._files))
-        if len(self._files) > taken:
-            self._write()
-        return [self._files[name].partition for name in names]
+        found = [self.entry(name).partition for name in names]
+        self.save()
+        return found
 
     @property
     def committed(self) -> dict[int, int]:
@@ -68,16 +101,14 @@ class FilePositions:
             if entry.committed is not None
         }
 
-    def commit(self, positions: Mapping[int, int]) -> None:
-        """Keep these positions, durably; raises SourceError."""
-        changed = False
+    def commit(self, positions: Mapping[int, int], finished: Collection[int] = ()) -> None:
+        """Keep these positions, and which partitions are read to their end; raises SourceError."""
         for entry in self._files.values():
-            position = positions.get(entry.partition)
-            if position is not None and position != entry.committed:
-                entry.committed = position
-                changed = True
-        if changed:
-            self._write()
+            position, done = positions.get(entry.partition), entry.partition in finished
+            if position is not None and (position, done) != (entry.committed, entry.finished):
+                entry.committed, entry.finished = position, done
+                self._changed = True
+        self.save()
 
     def _write(self) -> None:
         draft = self._path.with_name(f"{self._path.name}.new")
@@ -95,3 +126,4 @@ class FilePositions:
                 os.close(folder)
         except OSError as error:
             raise SourceError(f"{self._path}: positions not written: {error.strerror}") from error
+        self._changed = False
