@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -45,7 +46,7 @@ class AudioFile:
         self._damage = ""  # why nothing can be read after the samples read last
         if problem := self._problem():
             self.close()
-            raise DataError(f"{path}: {problem}")
+            raise DataError(f"{shown(path)}: {problem}")
 
     def __enter__(self) -> AudioFile:
         return self
@@ -70,13 +71,13 @@ class AudioFile:
         no numbers, the good ones before come first; the read after them raises DataError.
         """
         if self._damage:
-            raise DataError(f"{self.path}: {self._damage}")
+            raise DataError(f"{shown(self.path)}: {self._damage}")
         wanted = min(frames, self.frames - self._at)
         try:
             found = self._file.read(wanted, dtype="float32", always_2d=True)
         except self._broken as error:
             self._damage = f"damaged after {self._where()}: {error}"
-            raise DataError(f"{self.path}: {self._damage}") from error
+            raise DataError(f"{shown(self.path)}: {self._damage}") from error
         samples = np.ascontiguousarray(found.T, np.float32)
         finite = np.isfinite(samples).all(axis=0)
         if not finite.all():
@@ -92,7 +93,7 @@ class AudioFile:
         else:
             self._at += wanted
         if self._damage and not samples.size:
-            raise DataError(f"{self.path}: {self._damage}")
+            raise DataError(f"{shown(self.path)}: {self._damage}")
         return samples
 
     def seek(self, frame: int) -> None:
@@ -107,7 +108,9 @@ class AudioFile:
             try:
                 self._file.seek(frame)
             except self._broken as error:
-                raise DataError(f"{self.path}: damaged before {self._where()}: {error}") from error
+                raise DataError(
+                    f"{shown(self.path)}: damaged before {self._where()}: {error}"
+                ) from error
         while self._at < frame:
             self.read(min(frame - self._at, _PIECE))
 
@@ -117,9 +120,10 @@ class AudioFile:
 
     def _opened(self) -> Any:
         try:
-            file = self._library.SoundFile(self.path)
+            # As bytes: a name need not be text.
+            file = self._library.SoundFile(os.fsencode(self.path))
         except self._broken as error:
-            raise DataError(f"{self.path}: {_why_not(self.path, error)}") from error
+            raise DataError(f"{shown(self.path)}: {_why_not(self.path, error)}") from error
         if file.format in _INEXACT:
             # The library seeks to where it is after every read, which disturbs these decoders.
             file._info.seekable = 0
@@ -151,6 +155,11 @@ class AudioFile:
         return None
 
 
+def shown(path: Path) -> str:
+    """The path as text; what is none in it is shown as bytes."""
+    return str(path).encode("utf-8", "backslashreplace").decode()
+
+
 def read_audio(path: Path, *, max_samples: int = MAX_SAMPLES) -> tuple[Float32, int]:
     """A whole file: samples ``[channels, frames]``, 1.0 being full scale, and the rate in Hz.
 
@@ -159,7 +168,7 @@ def read_audio(path: Path, *, max_samples: int = MAX_SAMPLES) -> tuple[Float32, 
     with AudioFile(path) as file:
         if file.frames * file.channels > max_samples:
             raise DataError(
-                f"{path}: {file.duration_s:.0f} s of {file.channels} channels are "
+                f"{shown(path)}: {file.duration_s:.0f} s of {file.channels} channels are "
                 f"{file.frames * file.channels} samples, {max_samples} are read at once; cut it "
                 "into shorter files"
             )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import structlog
 
-from pipeline.audio.files import SUFFIXES
+from pipeline.audio.files import SUFFIXES, shown
 from pipeline.audio.rows import channel_block, channel_keys, clean_name, flush_rows
 from pipeline.block import Block, Float32, KeyTable, Polled, Reject
 from pipeline.decode.times import FIRST_US, LAST_US
@@ -203,11 +203,9 @@ class AudioSource:
                     raise self._ambiguous(key.decode(), other.path, file.path)
 
     def _ambiguous(self, name: str, *paths: Path) -> SourceError:
-        # Names that are no text are shown by their bytes: it may be these that differ.
-        shown = [str(path).encode("utf-8", "backslashreplace").decode() for path in paths]
         return SourceError(
-            f"{' and '.join(shown)} would both be named {name!r} in outputs; rename one of them, "
-            f"or put it into a folder of its own in {self._path}"
+            f"{' and '.join(map(shown, paths))} would both be named {name!r} in outputs; rename "
+            f"one of them, or put it into a folder of its own in {shown(self._path)}"
         )
 
     def _entry(self, file: _File) -> Entry | None:
@@ -295,7 +293,7 @@ class AudioSource:
         )
 
     def _reject(self, file: _File, offset: int, reason: str) -> Reject:
-        log.warning("a file can't be read to its end", file=str(file.path), reason=reason)
+        log.warning("a file can't be read to its end", file=shown(file.path), reason=reason)
         return Reject(
             self.topic,
             file.partition,

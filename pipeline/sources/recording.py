@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.audio.files import AudioFile
+from pipeline.audio.files import AudioFile, shown
 from pipeline.audio.resample import Resampler, resampled_length
 from pipeline.block import Float32
 from pipeline.errors import DataError
@@ -85,7 +85,7 @@ class Recording:
         have = self._ready.shape[1]
         count = min(most, have // chunk if not self._whole else -(-have // chunk))
         if not count:
-            raise damage or DataError(f"{self.path}: it changed while it was read")
+            raise damage or DataError(f"{shown(self.path)}: it changed while it was read")
         taken = np.full((self.channels, count * chunk), np.nan, np.float32)
         some = self._ready[:, : count * chunk]
         taken[:, : some.shape[1]] = some
@@ -115,7 +115,7 @@ class Recording:
     def _read(self) -> None:
         """One more piece of the file."""
         if self._file is None:
-            raise DataError(f"{self.path}: not open")
+            raise DataError(f"{shown(self.path)}: not open")
         same = self._rate == self._audio.sample_rate_hz
         piece = self._file.read(PIECE_ROWS * self._audio.chunk if same else PIECE_FRAMES)
         self._whole = not piece.shape[1]

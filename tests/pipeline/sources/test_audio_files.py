@@ -11,6 +11,7 @@ import soundfile
 
 from pipeline.audio.resample import resample
 from pipeline.block import Bool, Float32
+from pipeline.encode.dead_letters import dead_letter_line
 from pipeline.errors import SourceError
 from pipeline.manifest import Audio
 from pipeline.sources.audio_files import AudioSource
@@ -205,6 +206,17 @@ def test_a_file_that_vanishes_is_a_dead_letter(tmp_path: Path) -> None:
     reader.until(reader.source.finished)
     assert "no such file" in reader.polled.rejects[0].reason
     assert reader.source.at_end() == {0: True}
+
+
+def test_a_name_that_is_no_text_is_fine(tmp_path: Path) -> None:
+    """Of a file that is read, and of one that can't be."""
+    write_wav(tmp_path / "in" / "a\udce8.wav", noise(80), 8000)
+    (tmp_path / "in" / "b\udce8.wav").write_bytes(b"no sound")
+    reader = read(tmp_path / "in")
+    assert list(rows(reader)) == [b"a?"]
+    (letter,) = reader.polled.rejects
+    assert r"b\udce8.wav" in letter.reason
+    assert b"udce8" in dead_letter_line(letter, 100)
 
 
 @pytest.mark.parametrize("name", ["none.wav", "folder"])
