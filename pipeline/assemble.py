@@ -70,6 +70,7 @@ def assemble(
         fingerprint=manifest.fingerprint,
         state_width=manifest.state_width,
         head_dtype=head.dtype,
+        head_identity=model.head_identity,
         on_model_change=config.state.on_model_change,
     )
     snapshots = Snapshots(store, pool, config.state.snapshot_every_s)

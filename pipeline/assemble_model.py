@@ -20,7 +20,7 @@ from pipeline.heads.anomaly import anomaly_head
 from pipeline.heads.base import Head
 from pipeline.heads.forecast import forecast_head
 from pipeline.heads.outputs import OutputsHead
-from pipeline.heads.speech import speech_head
+from pipeline.heads.speech import speech_head, speech_identity
 from pipeline.manifest import Manifest
 
 HEADS: dict[str, Callable[[Manifest], Head]] = {
@@ -29,6 +29,8 @@ HEADS: dict[str, Callable[[Manifest], Head]] = {
     "outputs": OutputsHead,
     "speech": speech_head,
 }
+# Of tasks whose head state refers to what the head was given: a name of that.
+IDENTITIES: dict[str, Callable[[Manifest], str]] = {"speech": speech_identity}
 # The kinds of outputs that tell of an event, not of a row.
 EVENTS = frozenset({"alarm", "final", "keyword"})
 WITHOUT_EVENTS = frozenset({"forecast", "outputs"})  # tasks
@@ -36,12 +38,16 @@ WITHOUT_EVENTS = frozenset({"forecast", "outputs"})  # tasks
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A bundle as it will be served: ``manifest`` is its own, or that of it and its gate."""
+    """A bundle as it will be served: ``manifest`` is its own, or that of it and its gate.
+
+    ``head_identity`` names what the head's state refers to beside its layout, "" for nothing.
+    """
 
     bundle: Bundle
     gate: Bundle | None
     manifest: Manifest
     head: Head
+    head_identity: str
 
 
 def open_model(config: PipelineConfig, directory: Path) -> Model:
@@ -72,7 +78,8 @@ def open_model(config: PipelineConfig, directory: Path) -> Model:
     head = HEADS[manifest.task](manifest)
     if manifest.audio is not None:
         head = Chunks(head, manifest.audio.chunk, manifest.audio.sample_rate_hz)
-    return Model(bundle, gate, manifest, head)
+    identity = IDENTITIES.get(manifest.task)
+    return Model(bundle, gate, manifest, head, identity(manifest) if identity else "")
 
 
 def open_engine(model: Model, config: PipelineConfig, directory: Path) -> Engine:

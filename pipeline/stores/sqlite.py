@@ -30,9 +30,10 @@ CREATE TABLE IF NOT EXISTS streams (
 class SqliteStore:
     """Implements the store contract with SQLite in WAL mode.
 
-    ``identity`` names what the states belong to: topic, fingerprint of the model, layout of the
-    head. A file that belongs to something else raises StoreError, unless ``on_model_change`` is
-    ``"reset"`` and only the model differs: then its states are dropped and its fences kept.
+    The file names what its states belong to: topic, fingerprint of the model, layout of the head,
+    and ``head_identity``, what the head's state refers to ("" for nothing). A file that belongs to
+    something else raises StoreError, unless ``on_model_change`` is ``"reset"`` and only the model
+    differs: then its states are dropped and its fences kept.
 
     Instances may share a file, each with its own partitions. Whoever takes one up reads the
     fences; from then on a save of the instance that had it before raises StoreError.
@@ -49,6 +50,7 @@ class SqliteStore:
         fingerprint: str,
         state_width: int,
         head_dtype: np.dtype[Any],
+        head_identity: str = "",
         on_model_change: Literal["stop", "reset"] = "stop",
     ) -> None:
         self._path = path
@@ -56,6 +58,8 @@ class SqliteStore:
         self._head = head_dtype
         self._lock = threading.Lock()  # one connection, used by the loop and the snapshot thread
         model = {"fingerprint": fingerprint, "head": repr(head_dtype.descr)}
+        if head_identity:
+            model["refers_to"] = head_identity
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
@@ -159,7 +163,8 @@ class SqliteStore:
         if saved is not None and on_model_change != "reset":
             raise StoreError(
                 f"{self._path}: these snapshots were made by another model (its state can't be "
-                'carried on); set state.on_model_change = "reset" to start the streams anew, '
+                "carried on; that of a speech model not with other labels, or another language "
+                'model, either); set state.on_model_change = "reset" to start the streams anew, '
                 "or run the model they belong to"
             )
         with self._writing() as db:

@@ -20,7 +20,7 @@ from pipeline.assemble import assemble
 from pipeline.assemble_model import open_model
 from pipeline.block import Float32, Records, Reject
 from pipeline.config import PipelineConfig, load_config
-from pipeline.errors import BundleError, ConfigError, StreamcellError
+from pipeline.errors import BundleError, ConfigError, StoreError, StreamcellError
 from pipeline.manifest import Audio, Feature, Part
 from tests.brokers import Broker, make_topic
 from tests.pipeline.audio.sounds import noise, pcm, write_wav
@@ -320,3 +320,23 @@ def test_the_documented_sources_are_right(tmp_path: Path) -> None:
         fields = {"name": "p", "model": "m.onnx", "source": source}
         sink = {"type": "file", "path": "out.jsonl"}
         open_model(PipelineConfig.model_validate({**fields, "sink": sink}), tmp_path)
+
+
+def test_a_restart_with_other_labels_is_stopped(place: Place) -> None:
+    """The graph, and so the fingerprint, is the same; the symbols in the states are others."""
+    head = {"form": "words", "labels": ["", "yes"], "frame_s": CHUNK / RATE, "separator": " "}
+
+    def label(word: str, endpoint_s: float) -> None:
+        changed = {**head, "labels": ["", word], "endpoint_s": endpoint_s}
+        part = Part(name="log_probs", shape=(1, 2))
+        loudness_bundle(place.folder / "m.onnx", task="speech", outputs=(part,), head=changed)
+
+    write_wav(place.folder / "in" / "a.wav", noise(RATE), RATE)
+    place.configure(AUDIO)
+    for endpoint_s in (0.5, 0.7):
+        label("yes", endpoint_s)
+        (config,) = load_config(place.folder / "p.toml").pipeline
+        assemble(config, place.folder, threading.Event()).loop.run(threading.Event())
+    label("no", 0.7)
+    with pytest.raises(StoreError, match="other labels"):
+        assemble(config, place.folder, threading.Event())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 from pipeline.errors import BundleError
 from pipeline.heads.base import Head
 from pipeline.heads.params import read_params
@@ -41,6 +44,15 @@ def speech_head(manifest: Manifest) -> Head:
         f'{manifest.name}: head.form is {form!r}, the speech head knows "keywords" and "words"; '
         "train the bundle again with this version"
     )
+
+
+def speech_identity(manifest: Manifest) -> str:
+    """Names what the numbers in a stream's state refer to: the labels and the language model.
+
+    Under others a saved state would mean something else, though its layout is the same.
+    """
+    pointed = {name: manifest.head.get(name) for name in ("labels", "lm")}
+    return hashlib.sha256(json.dumps(pointed, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _decoder(params: WordsParams, manifest: Manifest) -> Decoder:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -108,6 +109,32 @@ def test_another_head_is_another_model(path: Path) -> None:
     head = np.dtype([("count", "i8"), ("mean", "f4", (2,))])
     with pytest.raises(StoreError, match="another model"):
         open_store(path, head=head)
+
+
+def test_what_a_head_refers_to_is_a_part_of_the_model(path: Path) -> None:
+    """One that refers to nothing reads the files of before; another one's numbers are refused."""
+
+    def opened(identity: str, on_model_change: Literal["stop", "reset"] = "stop") -> int:
+        store = SqliteStore(
+            path,
+            topic="t",
+            fingerprint="f",
+            state_width=WIDTH,
+            head_dtype=HEAD,
+            head_identity=identity,
+            on_model_change=on_model_change,
+        )
+        streams = store.count(0)
+        store.close()
+        return streams
+
+    assert opened("") == 1
+    with pytest.raises(StoreError, match="another language model"):
+        opened("tables")
+    assert opened("tables", "reset") == 0
+    assert opened("tables") == 0
+    with pytest.raises(StoreError, match="another model"):
+        opened("other tables")
 
 
 def test_a_full_disk_stops_the_save_and_keeps_what_was_there(path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.block import Float32
 from pipeline.heads.base import Head, State
-from pipeline.heads.speech import speech_head
+from pipeline.heads.speech import speech_head, speech_identity
 from pipeline.heads.speech.language import LanguageModel
 from pipeline.stores.base import SavedRows, Snapshot
 from pipeline.stores.sqlite import SqliteStore
@@ -95,3 +95,26 @@ def test_ending_reads_only(form: str) -> None:
     head.end(batch(range(STREAMS), 1, 2), state)
     assert state.tobytes() == before.tobytes()
     assert head.end(batch([], 1, 2), state[:0]) == []
+
+
+OTHER = LanguageModel(MODEL.log_probs - 0.5, MODEL.next)
+
+
+@pytest.mark.parametrize(
+    ("form", "change", "same"),
+    [
+        ("beam", {"lm": OTHER.packed()}, False),
+        ("beam", {"lm": None}, False),
+        ("beam", {"labels": ["", " ", "b", "a", *LETTERS[4:]]}, False),
+        ("beam", {"lm_weight": 0.7, "insertion_bonus": 1.0, "endpoint_s": 3.0}, True),
+        ("keywords", {"labels": ["", *reversed(KEYWORDS["labels"][1:])]}, False),
+        ("keywords", {"thresholds": [0.9] * len(KEYWORDS["thresholds"])}, True),
+    ],
+)
+def test_the_identity_is_what_the_state_refers_to(
+    form: str, change: dict[str, Any], same: bool
+) -> None:
+    """The layout of the state does not tell: another language model has the same."""
+    before, after = manifest(FORMS[form]), manifest(FORMS[form] | change)
+    assert speech_head(before).dtype == speech_head(after).dtype
+    assert (speech_identity(before) == speech_identity(after)) is same
