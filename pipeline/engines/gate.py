@@ -45,8 +45,8 @@ def gated_manifest(model: Manifest, gate: Manifest, output: str) -> Manifest:
         )
     pair = f"{gate.fingerprint} {model.fingerprint}"
     head = dict(model.head)
-    if DELAY in head:
-        head[DELAY] = head[DELAY] + model.audio.chunk_s
+    if model.task == "speech" or DELAY in head:
+        head[DELAY] = head.get(DELAY, 0.0) + model.audio.chunk_s
     parts = [part.model_copy(update={"name": f"gate.{part.name}"}) for part in gate.state]
     parts += [Part(name="gate.hold"), Part(name="gate.chunk", shape=(model.audio.chunk,))]
     return model.model_copy(
@@ -62,8 +62,8 @@ def gated_manifest(model: Manifest, gate: Manifest, output: str) -> Manifest:
 class GateEngine:
     """Implements the engine contract with two engines; where the gate is shut y is zeros.
 
-    The gate opens where its ``output`` reaches ``threshold`` and stays open for ``hold_chunks``
-    chunks after it last did.
+    The gate opens where its ``output`` reaches ``threshold``. The model hears the chunk before the
+    one where it did, that one, and ``hold_chunks`` after the last one where it did.
     """
 
     def __init__(
@@ -95,7 +95,8 @@ class GateEngine:
         for at in range(0, x.shape[1], self._chunk):
             heard, of_gate = self._gate.step(x[:, at : at + self._chunk], of_gate)
             speech = np.maximum(speech, heard[:, self._output])
-        hold = np.where(speech >= self._threshold, self._hold + 1, state[:, own] - 1)
+        # One step for the chunk at hand, of which the model hears at the next, one for that before.
+        hold = np.where(speech >= self._threshold, self._hold + 2, state[:, own] - 1)
         hold = np.maximum(hold, 0.0)
         after = state.copy()
         after[:, :own], after[:, own] = of_gate, hold

@@ -60,18 +60,18 @@ def manifest(name: str, chunk: int, rate: int = 16_000, output: str = "speech") 
 MODEL, GATE = manifest("memory", 4, output="sum"), manifest("loudness", 2)
 
 
-def pair() -> tuple[GateEngine, Memory, Manifest]:
+def pair(hold: int = HOLD) -> tuple[GateEngine, Memory, Manifest]:
     """The pair, its model, and what it says of itself."""
     model = Memory()
     engine = GateEngine(
-        model, Loudness(), (MODEL, GATE), output="speech", threshold=0.5, hold_chunks=HOLD
+        model, Loudness(), (MODEL, GATE), output="speech", threshold=0.5, hold_chunks=hold
     )
     return engine, model, gated_manifest(MODEL, GATE, "speech")
 
 
-def heard(sound: list[float]) -> tuple[Float32, Float32, int]:
+def heard(sound: list[float], hold: int = HOLD) -> tuple[Float32, Float32, int]:
     """One stream, each number four samples: y [T, 3], the last state, rows the model stepped."""
-    engine, model, both = pair()
+    engine, model, both = pair(hold)
     state = both.initial_state()[None]
     answers = []
     for level in sound:
@@ -90,12 +90,21 @@ def test_silence_steps_the_gate_alone() -> None:
 
 
 def test_the_model_hears_the_chunk_before_the_one_that_opened_the_gate() -> None:
-    """Then it stays open for the hold, and the model is one chunk behind all along."""
+    """Then that one, and those of the hold; the model is one chunk behind all along."""
     y, state, rows = heard([0.25, 1.0, 0.25, 0.125, 0.125, 0.125])
-    assert y[:, 1].tolist() == [0, 1, 1, 1, 0, 0]
-    assert y[:, 0].tolist() == [0, 1.0, 4.0, 1.0, 0, 0]
-    assert rows == 3
-    assert state[-1] == 6.0
+    assert y[:, 1].tolist() == [0, 1, 1, 1, 1, 0]
+    assert y[:, 0].tolist() == [0, 1.0, 4.0, 1.0, 0.5, 0]
+    assert rows == 4
+    assert state[-1] == 6.5
+
+
+@pytest.mark.parametrize("hold", [0, 1, 2, 3])
+def test_the_hold_counts_from_the_last_chunk_that_opened_the_gate(hold: int) -> None:
+    """That one is always heard, also without a hold."""
+    sound = [0.125, 0.25, 1.0, 1.0, 0.0625, 0.375, 0.4375, 0.3125, 0.1875]
+    y, _, rows = heard(sound, hold)
+    assert rows == 3 + hold
+    assert y[y[:, 1] > 0, 0].tolist() == [4 * level for level in sound[1 : 4 + hold]]
 
 
 def test_streams_of_a_batch_open_and_shut_by_themselves() -> None:
@@ -129,6 +138,13 @@ def test_the_pair_says_what_it_is() -> None:
     assert both.head["delay_s"] == 0.25 + 4 / 16_000
     other = gated_manifest(MODEL, manifest("other", 2), "speech")
     assert len({both.fingerprint, other.fingerprint, MODEL.fingerprint}) == 3
+
+
+def test_a_speech_model_that_names_no_delay_has_the_gates() -> None:
+    """Or all its times would be a chunk late; other tasks know no delay."""
+    for task, delay in (("speech", {"delay_s": 4 / 16_000}), ("outputs", {})):
+        model = MODEL.model_copy(update={"task": task, "head": {}})
+        assert gated_manifest(model, GATE, "speech").head == delay
 
 
 @pytest.mark.parametrize(
