@@ -96,6 +96,6 @@ def longest(params: WordsParams) -> int:
 
 
 def quantised(log_probs: Float32) -> UInt16:
-    """Posteriors as tokens hold them."""
-    found: UInt16 = np.rint(np.exp(log_probs) * PEAK_SCALE).astype(np.uint16)
+    """Posteriors as tokens hold them; a softmax may be above 1 by rounding."""
+    found: UInt16 = np.rint(np.exp(np.minimum(log_probs, 0)) * PEAK_SCALE).astype(np.uint16)
     return found

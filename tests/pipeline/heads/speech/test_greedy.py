@@ -177,6 +177,16 @@ def test_confidence_is_that_of_the_best_frames() -> None:
     assert final["confidence"] == pytest.approx((first + second) / 2, abs=2e-4)
 
 
+@pytest.mark.parametrize("beam", [1, 4])
+def test_a_probability_above_one_is_certain(beam: int) -> None:
+    """A softmax may be off by rounding; the next number after the highest would be the lowest."""
+    sound = spell("-aab--------------")
+    best = sound == sound.max(axis=2, keepdims=True)
+    sound = np.where(best, np.float32(1e-5), np.float32(-30))
+    (final,) = of_kind(run(WORDS | {"beam": beam}, sound), "final")
+    assert (final["text"], final["confidence"]) == ("ab", 1.0)
+
+
 def test_a_closed_gate_is_silence() -> None:
     """What the model puts out behind it means nothing."""
     found = run(WORDS, spell("ab--cd----------"), closed=[2, 3])
