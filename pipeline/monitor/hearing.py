@@ -136,7 +136,8 @@ class Hearing:
 
     def _end(self, key: bytes, time: int, utterance: int) -> None:
         running = self._running.get(key)
-        if running is not None and (running.time, running.utterance) <= (time, utterance):
+        # A stream that began anew counts from 0 again: then the times tell.
+        if running is not None and (running.utterance <= utterance or running.time < time):
             del self._running[key]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,31 @@ def partial(batch: Batch, text: str, utterance: int = 0) -> Records:
         text=np.array([text] * n, np.object_),
         utterance=np.full(n, utterance, np.int32),
     )
+
+
+@pytest.mark.parametrize(
+    ("running", "ended", "gone"),
+    [
+        ((9, 1), (8, 1), True),  # seconds and utterance: clocks may be set back
+        ((9, 0), (8, 1), True),
+        ((9, 2), (9, 1), False),  # the row that ended one began the next
+        ((9, 2), (10, 0), True),  # the stream began anew
+    ],
+)
+def test_a_final_ends_the_text_of_its_utterance(
+    running: tuple[int, int], ended: tuple[int, int], gone: bool
+) -> None:
+    """Whatever their times; where the utterance is another, the times tell."""
+    hearing, (time, utterance) = Hearing("words"), running
+    rows = batch_of([b"s"], np.zeros((1, 1), np.float32), 0)
+    rows = replace(rows, time=np.full(1, time * 1_000_000))
+    hearing.keep(partial(rows, "so far", utterance), storm=False)
+    key = b"s"
+    assert hearing.read(0, {key})["running"]
+    time, utterance = ended
+    rows = replace(rows, time=np.full(1, time * 1_000_000))
+    hearing.keep(final(rows, "said", utterance), storm=False)
+    assert (not hearing.read(0, {key})["running"]) is gone
 
 
 def test_levels_are_those_of_the_sound() -> None:
