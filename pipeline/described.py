@@ -17,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pipeline.errors import BundleError
 from pipeline.manifest import Audio, Feature, Manifest, Part, state_fingerprint
 
+MAX_DESCRIPTION_BYTES = 1 << 20
+MAX_MODEL_BYTES = 1 << 30  # as a bundle
 CONTEXT = "context"  # the state part that holds the end of the row before
 
 
@@ -108,9 +110,11 @@ def read_description(path: Path) -> tuple[Description, Path, Manifest, bytes]:
     Raises BundleError with every problem of the file.
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        content, _ = _read(path, MAX_DESCRIPTION_BYTES, "a description")
     except OSError as error:
         raise BundleError(f"{path}: can't read the description: {error.strerror}") from error
+    try:
+        raw = tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BundleError(f"{path}: not a TOML file: {error}") from error
     try:
@@ -122,8 +126,7 @@ def read_description(path: Path) -> tuple[Description, Path, Manifest, bytes]:
         raise BundleError(f"{path}: the description is not valid: {problems}") from error
     model_path = path.parent / found.model
     try:
-        model = model_path.read_bytes()
-        changed = model_path.stat().st_mtime
+        model, changed = _read(model_path, MAX_MODEL_BYTES, "a model")
     except OSError as error:
         raise BundleError(f"{path}: can't read the model {model_path}: {error.strerror}") from error
     try:
@@ -132,6 +135,14 @@ def read_description(path: Path) -> tuple[Description, Path, Manifest, bytes]:
         problems = "; ".join(item["msg"] for item in error.errors())
         raise BundleError(f"{path}: the description is not valid: {problems}") from error
     return found, model_path, manifest, model
+
+
+def _read(path: Path, most: int, what: str) -> tuple[bytes, float]:
+    """A file's bytes and when it changed, in s; BundleError where it has more than ``most``."""
+    stat = path.stat()
+    if stat.st_size > most:
+        raise BundleError(f"{path}: {stat.st_size:,} bytes, {what} has at most {most:,}")
+    return path.read_bytes(), stat.st_mtime
 
 
 def _manifest(found: Description, model: bytes, changed: float) -> Manifest:

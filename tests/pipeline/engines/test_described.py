@@ -9,6 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+import pipeline.described
 from pipeline.bundle import read_model
 from pipeline.config import EngineConfig
 from pipeline.engines.base import Engine
@@ -121,6 +122,18 @@ def test_a_wrong_description_is_refused_before_the_first_row(
     with pytest.raises(BundleError, match=r"sums\.(toml|onnx)") as error:
         opened(tmp_path, TOML.replace(before, after, 1))
     assert complaint in str(error.value)
+
+
+@pytest.mark.parametrize("limit", ["MAX_DESCRIPTION_BYTES", "MAX_MODEL_BYTES"])
+def test_files_too_large_are_refused_unread(
+    limit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The description as well as the model that it names."""
+    sums(tmp_path / "sums.onnx")
+    (tmp_path / "sums.toml").write_text(TOML)
+    monkeypatch.setattr(pipeline.described, limit, 100)
+    with pytest.raises(BundleError, match="at most 100"):
+        read_model(tmp_path / "sums.toml")
 
 
 def test_tensorrt_is_refused_for_a_described_model(tmp_path: Path) -> None:
