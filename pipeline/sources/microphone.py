@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -50,18 +51,20 @@ def rescan() -> None:
     Raises SourceError where it can't start.
     """
     library = _library()
-    try:
-        # It lists what was there when it started; these are sounddevice's only way to start anew.
+    # It lists what was there when it started; these are sounddevice's only way to start anew.
+    with suppress(library.PortAudioError):  # it is stopped already where it could not start before
         library._terminate()
+    try:
         library._initialize()
     except library.PortAudioError as error:
         raise SourceError(f"PortAudio can't start: {error}") from error
 
 
-def find_device(wanted: str | int | None, channels: int = 1) -> Device:
+def find_device(wanted: str | int | None, channels: int = 1, *, near: int | None = None) -> Device:
     """The input with this number or name (a part that no other has), or the default.
 
-    Raises SourceError, which lists what there is.
+    Where several have the name, the one whose number is nearest to ``near``. Raises SourceError,
+    which lists what there is.
     """
     devices = input_devices()
     if wanted is None:
@@ -76,6 +79,8 @@ def find_device(wanted: str | int | None, channels: int = 1) -> Device:
             found = [device for device in devices if wanted.lower() in device.name.lower()]
         problem = f"{'several microphones have' if found else 'no microphone has'} {wanted!r} in"
         problem += " their names" if found else " its name"
+    if near is not None:
+        found = sorted(found, key=lambda device: abs(device.index - near))[:1]
     if len(found) != 1:
         raise SourceError(f"{problem}; {listing(devices)}")
     if found[0].channels < channels:
@@ -114,13 +119,20 @@ class Microphone:
                 dtype="float32",
                 callback=self._callback,
             )
+        except self._broken as error:
+            raise self._refused(device, channels, error) from error
+        try:
             self._stream.start()
         except self._broken as error:
-            raise SourceError(
-                f"microphone {device}: {channels} channels at {rate} Hz can't be recorded: "
-                f"{error}. Is another program using it, or does it need another "
-                "source.sample_rate_hz?"
-            ) from error
+            self.close()
+            raise self._refused(device, channels, error) from error
+
+    def _refused(self, device: Device, channels: int, error: Exception) -> SourceError:
+        return SourceError(
+            f"microphone {device}: {channels} channels at {self.rate} Hz can't be recorded: "
+            f"{error}. Is another program using it, or does it need another "
+            "source.sample_rate_hz?"
+        )
 
     def _callback(self, samples: Any, frames: int, times: Any, status: Any) -> None:  # noqa: ARG002 - PortAudio's signature
         self._last_s = time.monotonic()
@@ -129,15 +141,18 @@ class Microphone:
     @property
     def alive(self) -> bool:
         """Whether sound still comes: false once the device was unplugged or its server is gone."""
-        return bool(self._stream.active) and time.monotonic() - self._last_s < SILENT_S
+        try:
+            active = bool(self._stream.active)
+        except self._broken:
+            return False
+        return active and time.monotonic() - self._last_s < SILENT_S
 
     def close(self) -> None:
         """Stop recording; twice is fine."""
-        try:
-            self._stream.abort()
-            self._stream.close()
-        except self._broken:
-            return  # a device that is gone can't be stopped in good order
+        # A device that is gone can't be stopped in good order, but must be let go all the same.
+        for step in (self._stream.abort, self._stream.close):
+            with suppress(self._broken):
+                step()
 
 
 def opener(wanted: str | int | None, channels: int, sample_rate_hz: int | None) -> Opener:
@@ -148,9 +163,11 @@ def opener(wanted: str | int | None, channels: int, sample_rate_hz: int | None) 
         if again:
             rescan()
         # Numbers are given anew when devices come and go; what was found first has its name.
-        device = find_device(
-            found[0].name if found and isinstance(wanted, int) else wanted, channels
-        )
+        # Twins have one name: there the number is all that is known.
+        if found and isinstance(wanted, int):
+            device = find_device(found[0].name, channels, near=found[0].index)
+        else:
+            device = find_device(wanted, channels)
         found[:] = [device]
         rate = sample_rate_hz or device.sample_rate_hz
         return Microphone(device, channels, rate, ring(rate).put)

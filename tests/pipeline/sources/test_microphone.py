@@ -59,16 +59,22 @@ class Desktop:
         self.opened: list[dict[str, Any]] = []
         self.rescans = 0
         self.refuses = False
+        self.running = True
+        self.stream: Any = None
 
     def query_devices(self) -> list[dict[str, Any]]:
         return self.devices
 
     def _terminate(self) -> None:
+        if not self.running:
+            raise PortAudioError("PortAudio not initialized")
         self.rescans += 1
+        self.running = False
 
     def _initialize(self) -> None:
         if self.refuses:
             raise PortAudioError("no host API")
+        self.running = True
 
     def InputStream(self, **options: Any) -> Any:  # noqa: N802 - sounddevice's name
         if options["samplerate"] == 8000:
@@ -76,7 +82,30 @@ class Desktop:
         self.opened.append(options)
         nothing = [lambda: None] * 3
         names = ("start", "abort", "close")
+        if self.stream is not None:
+            return self.stream
         return SimpleNamespace(active=True, **dict(zip(names, nothing, strict=True)))
+
+
+class Gone:
+    """A stream whose device is not there any more."""
+
+    def __init__(self, fails: str) -> None:
+        self.fails = fails
+        self.called: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "active":
+            if self.fails == name:
+                raise PortAudioError("Error in stream")
+            return True
+        return lambda: self.call(name)
+
+    def call(self, name: str) -> None:
+        """Fails where it should."""
+        self.called.append(name)
+        if self.fails == name:
+            raise PortAudioError(f"can't {name}")
 
 
 def no_ring(rate: int) -> CaptureRing:
@@ -174,8 +203,44 @@ def test_a_device_is_looked_for_anew_when_it_was_lost(desktop: Desktop) -> None:
     assert desktop.opened[-1]["device"] == 5
     assert desktop.rescans == 1
     desktop.refuses = True
-    with pytest.raises(SourceError, match="can't start"):
-        open_device(no_ring, True)
+    for _ in range(2):
+        with pytest.raises(SourceError, match="can't start"):
+            open_device(no_ring, True)
+    desktop.refuses = False
+    assert open_device(no_ring, True).name == "Headset: USB (hw:2,0)"
+
+
+@pytest.mark.parametrize(("there", "opened"), [([1, 2], 2), ([2, 5], 2), ([3, 6], 3), ([4], 4)])
+def test_a_device_with_a_twin_comes_back(desktop: Desktop, there: list[int], opened: int) -> None:
+    """Chosen by its number: that tells twins apart, as far as anything does."""
+    desktop.devices = [device(index, "USB Mic: Audio", 1) for index in (1, 2)]
+    open_device = opener(2, 1, None)
+    open_device(no_ring, False)
+    desktop.devices = [device(index, "USB Mic: Audio", 1) for index in there]
+    open_device(no_ring, True)
+    assert desktop.opened[-1]["device"] == opened
+
+
+def test_a_device_that_fails_is_not_alive(desktop: Desktop) -> None:
+    """Whatever PortAudio says of it: it is lost, the pipeline goes on."""
+    desktop.stream = Gone("active")
+    assert not Microphone(find_device(3), 1, 44_100, CaptureRing(1, 0).put).alive
+
+
+@pytest.mark.parametrize("fails", ["abort", "close"])
+def test_a_device_that_cannot_be_stopped_is_let_go(desktop: Desktop, fails: str) -> None:
+    """Else it could not be opened again."""
+    desktop.stream = Gone(fails)
+    Microphone(find_device(3), 1, 44_100, CaptureRing(1, 0).put).close()
+    assert desktop.stream.called == ["start", "abort", "close"]
+
+
+def test_a_device_that_does_not_start_is_let_go(desktop: Desktop) -> None:
+    """And told as one that can't be recorded."""
+    desktop.stream = Gone("start")
+    with pytest.raises(SourceError, match="can't be recorded: can't start"):
+        opener(3, 1, None)(no_ring, False)
+    assert desktop.stream.called[-1] == "close"
 
 
 def test_a_silent_device_is_gone(desktop: Desktop, monkeypatch: pytest.MonkeyPatch) -> None:
