@@ -9,6 +9,7 @@ import typer
 
 import pipeline
 from deploy.commands import check, demo, doctor, evaluate, export, inspect, listen, run, train
+from deploy.listen.text import printable_lines
 from pipeline.errors import StreamcellError
 
 app = typer.Typer(
@@ -50,5 +51,6 @@ def main() -> None:
     try:
         app()
     except StreamcellError as error:
-        typer.secho(f"error: {error}", fg=typer.colors.RED, err=True)
+        # It may quote the name of a file or a device, which others chose.
+        typer.secho(f"error: {printable_lines(str(error))}", fg=typer.colors.RED, err=True)
         sys.exit(error.exit_code)

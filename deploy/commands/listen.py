@@ -18,6 +18,7 @@ from rich.console import Console
 from deploy.listen.lines import LinesSink
 from deploy.listen.screen import Screen
 from deploy.listen.tap import EndingSource, Tap
+from deploy.listen.text import printable_lines
 from pipeline.assemble import assemble
 from pipeline.bundle import read_model
 from pipeline.config import PipelineConfig
@@ -77,7 +78,7 @@ def listen(
 
     """
     if list_devices:
-        typer.echo(listing(input_devices()))
+        typer.echo(printable_lines(listing(input_devices())))
         return
     if model is None:
         raise typer.BadParameter("name a speech bundle, or give --list-devices")

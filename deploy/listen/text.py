@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-# Control characters of a stream's name could write anything to a terminal.
+# Control characters of a stream's, file's or device's name could write anything to a terminal.
 _CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "\ufffd")
 FLOOR_DB = -60.0
 BLOCKS = " ▏▎▍▌▋▊▉█"
@@ -13,6 +13,11 @@ BLOCKS = " ▏▎▍▌▋▊▉█"
 def printable(text: str) -> str:
     """The text without control characters."""
     return text.translate(_CONTROLS)
+
+
+def printable_lines(text: str) -> str:
+    """The text, which may have several lines, without other control characters."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def clock(seconds: float) -> str:

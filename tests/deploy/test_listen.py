@@ -18,13 +18,14 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from deploy.cli import app
+from deploy.cli import app, main
 from deploy.listen.lines import LinesSink
 from deploy.listen.screen import Screen
 from deploy.listen.tap import EndingSource, Level, Tap
-from deploy.listen.text import bar, clock, decibels, printable
+from deploy.listen.text import bar, clock, decibels, printable, printable_lines
 from pipeline.block import Block, KeyTable, Polled, Records, Reject
 from pipeline.errors import BundleError, SinkError, SourceError
+from pipeline.sources.microphone import Device, listing
 from tests.pipeline.audio.sounds import write_wav
 from tests.pipeline.audio.spelling import CHUNK, KEYWORDS, RATE, spelling_bundle, spoken
 from tests.pipeline.bundles import anomaly_bundle
@@ -286,3 +287,30 @@ def test_texts_for_people() -> None:
         *("    ", "    ", "██  ", "████", "████")
     ]
     assert printable("a\x1b[31mb\x9b") == "a\ufffd[31mb\ufffd"
+    assert printable_lines("a\x1b\nb\r") == "a\ufffd\nb\ufffd"
+
+
+EVIL = Device(0, "Mic\x1b]0;owned\x07", 1, 48_000, False)
+
+
+def test_a_devices_name_writes_nothing_to_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither in the list nor in an error that quotes it."""
+    monkeypatch.setattr("deploy.commands.listen.input_devices", lambda: [EVIL])
+    monkeypatch.setattr(sys, "argv", ["streamcell", "listen", "--list-devices"])
+    with pytest.raises(SystemExit):
+        main()
+    listed = capsys.readouterr().out
+    assert listed == "there are:\n  0: Mic\ufffd]0;owned\ufffd (1 channel, 48000 Hz)\n"
+
+    def fails() -> list[Device]:
+        raise SourceError(f"no such microphone; {listing([EVIL])}")
+
+    monkeypatch.setattr("deploy.commands.listen.input_devices", fails)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == SourceError.exit_code
+    told = capsys.readouterr().err
+    assert "\x07" not in told
+    assert "there are:\n  0: Mic\ufffd]0;owned\ufffd" in told
