@@ -72,7 +72,7 @@ def make_source(
         )
     if isinstance(source, AudioSourceConfig):
         positions = state_path(config, directory).with_suffix(".positions.json")
-        return audio_source(source, heard(manifest), directory, positions)
+        return audio_source(source, heard(manifest), directory, positions, metrics)
     if isinstance(source, MicrophoneSourceConfig):
         return microphone_source(source, heard(manifest), metrics, vitals)
     return KafkaSource(

@@ -69,7 +69,11 @@ def pcm_decoder(source: KafkaSourceConfig, audio: Audio) -> Pcm:
 
 
 def audio_source(
-    source: AudioSourceConfig, audio: Audio, directory: Path, positions_path: Path
+    source: AudioSourceConfig,
+    audio: Audio,
+    directory: Path,
+    positions_path: Path,
+    metrics: Metrics,
 ) -> Source:
     """What reads the configured files."""
     from pipeline.sources.audio_files import AudioSource
@@ -79,6 +83,7 @@ def audio_source(
         audio,
         positions_path=positions_path,
         flush_s=source.flush_ms / 1000,
+        dropped=metrics.dropped,
         realtime=source.realtime,
         at_once=source.at_once,
     )

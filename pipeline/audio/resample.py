@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -36,12 +37,20 @@ class Resampler:
     """The same for ``channels`` streams in step, piece by piece; equal to the whole to the bit.
 
     What comes out lags what goes in by some milliseconds, but is not shifted: output sample m is
-    the sound at m / ``to_rate`` seconds after the first input sample.
+    the sound at m / ``to_rate`` seconds after the first input sample. Samples so large that the
+    filter overflows come out as silence; ``silenced`` is called for every piece with some.
     """
 
-    def __init__(self, rate: int, to_rate: int, channels: int = 1) -> None:
+    def __init__(
+        self,
+        rate: int,
+        to_rate: int,
+        channels: int = 1,
+        *,
+        silenced: Callable[[], None] = lambda: None,
+    ) -> None:
         self._same = rate == to_rate
-        self._channels = channels
+        self._channels, self._silenced = channels, silenced
         self._stream: Any = None
         if not self._same:
             self._stream = _library().ResampleStream(
@@ -57,7 +66,12 @@ class Resampler:
             return samples
         frames = np.ascontiguousarray(samples.T)
         found = self._stream.resample_chunk(frames[:, 0] if self._channels == 1 else frames, last)
-        return np.ascontiguousarray(found.reshape(-1, self._channels).T, np.float32)
+        samples = np.ascontiguousarray(found.reshape(-1, self._channels).T, np.float32)
+        finite = np.isfinite(samples)
+        if not finite.all():  # NaN means elsewhere that a row is shorter
+            samples[~finite] = 0
+            self._silenced()
+        return samples
 
 
 def _library() -> ModuleType:

@@ -24,6 +24,9 @@ from pipeline.sources.recording import PIECE_ROWS, Recording
 
 log = structlog.get_logger(__name__)
 
+# Cause of sound that was dropped, for the metric: pieces with samples too large to resample.
+NOT_FINITE = "audio_not_finite"
+
 
 @dataclass(slots=True)
 class _File:
@@ -58,6 +61,7 @@ class AudioSource:
     ``realtime`` a row comes when it would have been recorded, had its file begun at its turn:
     ``clock`` tells when that is, ``now`` only which time it is then.
     A file that is no sound, or is damaged, is a dead letter; the others go on.
+    ``dropped(cause, pieces)`` counts what was read and could not be heard.
     """
 
     replayable = True
@@ -69,6 +73,7 @@ class AudioSource:
         *,
         positions_path: Path,
         flush_s: float,
+        dropped: Callable[[str, int], None],
         realtime: bool = False,
         at_once: int = 64,
         clock: Callable[[], float] = time.monotonic,
@@ -77,6 +82,7 @@ class AudioSource:
     ) -> None:
         self.topic = clean_name([path.stem])
         self._path, self._audio = path, audio
+        self._dropped = dropped
         self._positions = AudioPositions(positions_path, audio)
         self._silence = flush_rows(flush_s, audio.sample_rate_hz, audio.chunk)
         self._realtime, self._at_once = realtime, at_once
@@ -184,7 +190,12 @@ class AudioSource:
         try:
             about = path.stat()
             size = about.st_size
-            recording = Recording(path, self._audio, self._silence)
+            recording = Recording(
+                path,
+                self._audio,
+                self._silence,
+                silenced=lambda: self._dropped(NOT_FINITE, 1),
+            )
         except (DataError, OSError) as error:
             return _File(name, path, size, None, str(error), KeyTable([stem.encode()]), 0)
         duration_us = recording.samples * 1_000_000 // self._audio.sample_rate_hz

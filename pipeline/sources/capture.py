@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 OVERFLOW = "microphone_overflow"  # in the driver, before we saw it: one for each time
 FULL = "microphone_buffer_full"  # the pipeline was busy for longer than the buffer holds
 STOPPED = "microphone_stopped"  # captured, and not stepped when the pipeline stopped
-NOT_FINITE = "microphone_not_finite"  # samples that are no numbers, heard as silence
+NOT_FINITE = "microphone_not_finite"  # samples that are no numbers or absurd, heard as silence
 
 PARTITION = 0
 FAR_US = 1 << 62  # a microphone's log has no end
@@ -175,7 +175,12 @@ class CaptureSource:
         self._device = device = self._opener(ring, again)
         name = self._name or clean_name([device.name])
         self._table = KeyTable(channel_keys(name, self._channels))
-        self._resampler = Resampler(device.rate, self._audio.sample_rate_hz, self._channels)
+        self._resampler = Resampler(
+            device.rate,
+            self._audio.sample_rate_hz,
+            self._channels,
+            silenced=lambda: self._dropped(NOT_FINITE, 1),
+        )
         self._held = np.zeros((self._channels, 0), np.float32)
         self._pushed = self._cut = 0
         log.info("recording", device=device.name, rate=device.rate, channels=self._channels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,17 @@ class Recording:
 
     ``samples`` are those of a channel at the model's rate. Opening raises DataError as
     ``AudioFile`` does, and leaves no file open: ``take`` opens it, at the row that ``seek`` chose.
+    ``silenced`` is called as ``Resampler`` does.
     """
 
-    def __init__(self, path: Path, audio: Audio, silent_rows: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        audio: Audio,
+        silent_rows: int,
+        *,
+        silenced: Callable[[], None] = lambda: None,
+    ) -> None:
         with AudioFile(path) as file:
             self.channels = file.channels
             self._rate = file.rate
@@ -31,7 +40,7 @@ class Recording:
         self.path = path
         self.chunks = -(-self.samples // audio.chunk)
         self.rows = self.chunks + silent_rows + 1
-        self._audio = audio
+        self._audio, self._silenced = audio, silenced
         self._file: AudioFile | None = None
         self._resampler = Resampler(1, 1)
         self._next = 0  # the row that comes next
@@ -100,7 +109,7 @@ class Recording:
         """At the row wanted; at another rate by reading all before it, which the filter needs."""
         rate, chunk = self._audio.sample_rate_hz, self._audio.chunk
         self._file = AudioFile(self.path)
-        self._resampler = Resampler(self._rate, rate, self.channels)
+        self._resampler = Resampler(self._rate, rate, self.channels, silenced=self._silenced)
         skip = self._next * chunk
         if self._rate == rate:
             start = self._next // PIECE_ROWS * PIECE_ROWS * chunk

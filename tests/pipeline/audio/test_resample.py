@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -54,3 +56,19 @@ def test_what_the_lower_rate_cannot_hold_is_gone() -> None:
     found = resample(tone, 16_000, 8000)
     assert found.shape == (8000,)
     assert np.abs(found[500:-500]).max() < 1e-3
+
+
+def test_what_the_filter_cannot_hold_is_silence() -> None:
+    """Finite samples may overflow in it: for a moment, told for each piece."""
+    samples, told = noise(96_000), Counter[int]()
+    samples[0, 48_000:48_003] = 3e38, -3e38, 3e38
+    at = 0
+    resampler = Resampler(48_000, 16_000, silenced=lambda: told.update([at]))
+    pieces = []
+    for at in range(0, 96_000, 960):
+        pieces.append(resampler.push(samples[:, at : at + 960], last=at == 95_040))  # noqa: PERF401 - the callback reads at
+    found = np.concatenate(pieces, axis=1)
+    assert np.isfinite(found).all()
+    assert set(told.values()) == {1}
+    assert 48_000 <= min(told) <= max(told) < 60_000
+    assert np.abs(found[:, 20_000:]).max() < 1

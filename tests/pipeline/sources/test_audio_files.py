@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,8 @@ from pipeline.block import Bool, Float32
 from pipeline.encode.dead_letters import dead_letter_line
 from pipeline.errors import SourceError
 from pipeline.manifest import Audio
-from pipeline.sources.audio_files import AudioSource
-from tests.pipeline.audio.sounds import noise, write_wav
+from pipeline.sources.audio_files import NOT_FINITE, AudioSource
+from tests.pipeline.audio.sounds import noise, uncounted, write_wav
 from tests.pipeline.sources.rigs import Desk, Reader
 
 AUDIO = Audio(sample_rate_hz=8000, chunk=80)
@@ -25,7 +26,12 @@ SILENT = 3  # rows, with the flush below
 
 def source(path: Path, **options: object) -> AudioSource:
     """A source with its positions beside the file."""
-    arguments = {"positions_path": path.parent / "state" / "p.json", "flush_s": 0.03} | options
+    arguments = {
+        "positions_path": path.parent / "state" / "p.json",
+        "flush_s": 0.03,
+        "dropped": uncounted,
+        **options,
+    }
     return AudioSource(path, AUDIO, **arguments)  # type: ignore[arg-type]  # as the test says
 
 
@@ -196,6 +202,21 @@ def test_a_damaged_file_is_read_up_to_its_damage(start: int, tmp_path: Path) -> 
     (reject,) = reader.polled.rejects
     assert (reject.offset, reject.index) == (51, 0)
     assert "sample 4010" in reject.reason
+
+
+def test_samples_too_large_to_resample_are_silence(tmp_path: Path) -> None:
+    """They are finite in the file; NaN in a row would mean that it is shorter. It is counted."""
+    path, samples, dropped = tmp_path / "a.wav", noise(32_000)[0], Counter[str]()
+    samples[8000:8003] = 3e38, -3e38, 3e38
+    soundfile.write(path, samples, 16_000, subtype="FLOAT")
+    reader = read(path, dropped=lambda cause, pieces: dropped.update({cause: pieces}))
+    values = rows(reader)[b"a"][0]
+    assert len(values) == 200 + SILENT + 1
+    assert np.isfinite(values).all()
+    wanted = resample(noise(32_000), 16_000, 8000)[0, :2000]
+    np.testing.assert_allclose(values.ravel()[:2000], wanted, atol=1e-6)
+    assert np.abs(values[150:200]).max() > 0.1
+    assert dropped.keys() == {NOT_FINITE}
 
 
 def test_a_file_that_vanishes_is_a_dead_letter(tmp_path: Path) -> None:

@@ -11,29 +11,38 @@ import soundfile
 from pipeline.errors import SourceError
 from pipeline.manifest import Audio
 from pipeline.sources.audio_files import AudioSource
-from tests.pipeline.audio.sounds import noise, write_wav
+from tests.pipeline.audio.sounds import noise, uncounted, write_wav
 from tests.pipeline.sources.rigs import Desk, Reader
 
 AUDIO = Audio(sample_rate_hz=8000, chunk=80)
 
 
+def source(folder: Path, audio: Audio = AUDIO, *, flush_s: float = 0.03) -> AudioSource:
+    """A source that goes on where the last one committed."""
+    return AudioSource(
+        folder,
+        audio,
+        positions_path=folder.parent / "p.json",
+        flush_s=flush_s,
+        dropped=uncounted,
+    )
+
+
 def read(folder: Path, audio: Audio = AUDIO, *, flush_s: float = 0.03) -> Reader:
-    """One run to the end, which commits; from where the last one committed."""
-    positions = folder.parent / "p.json"
-    reader = Reader(AudioSource(folder, audio, positions_path=positions, flush_s=flush_s), Desk())
+    """One run to the end, which commits."""
+    reader = Reader(source(folder, audio, flush_s=flush_s), Desk())
     reader.until(reader.source.finished)
     reader.source.commit(reader.source.positions())
     reader.source.close()
     return reader
 
 
-def stop_at(folder: Path, position: int, audio: Audio = AUDIO, *, flush_s: float = 0.03) -> None:
+def stop_at(folder: Path, position: int) -> None:
     """A run that commits this position of the only file, and stops."""
-    source = AudioSource(folder, audio, positions_path=folder.parent / "p.json", flush_s=flush_s)
-    desk = Desk()
-    source.open(desk)
-    source.commit(dict.fromkeys(desk.ranges, position))
-    source.close()
+    stopped, desk = source(folder), Desk()
+    stopped.open(desk)
+    stopped.commit(dict.fromkeys(desk.ranges, position))
+    stopped.close()
 
 
 def offsets(reader: Reader) -> list[int]:
@@ -171,9 +180,8 @@ def test_two_files_of_one_name_are_refused(
     """Nobody could tell their outputs apart."""
     for name, count in zip(names, channels, strict=True):
         soundfile.write(tmp_path / name, noise(160, count).T, 8000)
-    source = AudioSource(tmp_path, AUDIO, positions_path=tmp_path / "p.json", flush_s=0)
     with pytest.raises(SourceError, match=rf"{names[0]} and .*{names[1]} .*'{stream}'.*rename"):
-        source.open(Desk())
+        source(tmp_path).open(Desk())
 
 
 def test_two_files_whose_names_are_no_text_are_refused(tmp_path: Path) -> None:

@@ -208,6 +208,15 @@ def test_samples_that_are_no_numbers_are_silence() -> None:
     assert hand.dropped == {capture.NOT_FINITE: 1}
 
 
+def test_samples_too_large_to_resample_are_silence() -> None:
+    """The driver's float may be anything."""
+    hand, samples = Hand(16_000).start(), noise(32_000)
+    samples[0, 9600:9603] = 3e38, -3e38, 3e38
+    hand.hear(samples)
+    assert np.isfinite(hand.rows().values).all()
+    assert hand.dropped == {capture.NOT_FINITE: 1}
+
+
 def test_what_is_captured_and_not_taken_is_counted_at_the_end() -> None:
     """Closing twice counts it once."""
     hand = Hand().start()
