@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from pipeline.block import Block, Float32, KeyTable, Polled, Reject
 from pipeline.decode.times import FIRST_US, LAST_US
 from pipeline.errors import DataError, SourceError
 from pipeline.manifest import Audio
+from pipeline.sources.audio_names import audio_paths, check_streams
 from pipeline.sources.audio_positions import AudioPositions
 from pipeline.sources.base import Assignee, LogRange, Positions
 from pipeline.sources.file_positions import Entry
@@ -95,13 +96,15 @@ class AudioSource:
     def open(self, assignee: Assignee) -> None:
         """Look at every file; raises SourceError where there are none, or two of one name."""
         self._positions.load()
-        paths = self._paths()
+        paths = audio_paths(self._path)
         if not paths:
             raise SourceError(
                 f"{self._path}: there is no such file, or no {', '.join(SUFFIXES)} in the folder"
             )
         found = [self._look(name, path) for name, path in paths.items()]
-        self._check_streams(found)
+        check_streams(
+            self._path, [(f.path, f.table.keys) for f in found if f.recording is not None]
+        )
         committed: dict[int, int | None] = {}
         for file in found:
             entry = self._entry(file)
@@ -171,19 +174,6 @@ class AudioSource:
         self._open = False
         self._files, self._waiting, self._begun = {}, [], []
 
-    def _paths(self) -> dict[str, Path]:
-        """The files by their names in the folder, in name order."""
-        if not self._path.is_dir():
-            return {self._path.name: self._path} if self._path.is_file() else {}
-        found: dict[str, Path] = {}
-        for path in sorted(self._path.rglob("*")):
-            if path.suffix.lower() in SUFFIXES and path.is_file():
-                name = clean_name(path.relative_to(self._path).parts)
-                if name in found:
-                    raise self._ambiguous(name, found[name], path)
-                found[name] = path
-        return dict(sorted(found.items()))
-
     def _look(self, name: str, path: Path) -> _File:
         stem = name[: len(name) - len(path.suffix)] or name
         size = 0
@@ -203,21 +193,6 @@ class AudioSource:
         # Some file systems keep times that no calendar has.
         ended_us = min(max(about.st_mtime_ns // 1000, FIRST_US), LAST_US)
         return _File(name, path, size, recording, "", table, ended_us - duration_us)
-
-    def _check_streams(self, files: Sequence[_File]) -> None:
-        """Raise SourceError where two files are one stream by their names."""
-        known: dict[bytes, _File] = {}
-        for file in files:
-            for key in file.table.keys if file.recording is not None else ():
-                other = known.setdefault(key, file)
-                if other is not file:
-                    raise self._ambiguous(key.decode(), other.path, file.path)
-
-    def _ambiguous(self, name: str, *paths: Path) -> SourceError:
-        return SourceError(
-            f"{' and '.join(map(shown, paths))} would both be named {name!r} in outputs; rename "
-            f"one of them, or put it into a folder of its own in {shown(self._path)}"
-        )
 
     def _entry(self, file: _File) -> Entry | None:
         """Where the file goes on; None where it is left alone."""
