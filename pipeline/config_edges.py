@@ -18,7 +18,8 @@ FLUSH_MS = Field(
     800,
     ge=0,
     le=60_000,
-    description="Silence that a stream of sound ends with, so that its last words come out.",
+    description="Silence that a stream of sound ends with, so that its last words come out; whole "
+    "chunks, at least one.",
 )
 
 
