@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -299,6 +301,7 @@ def test_what_was_due_while_the_pipeline_was_busy_comes_at_once(tmp_path: Path) 
 
 def test_a_wall_clock_that_is_set_makes_no_row_late(tmp_path: Path) -> None:
     """Only times follow it: those of files that begin afterwards."""
+    assert inspect.signature(AudioSource).parameters["clock"].default is time.monotonic
     folder, clock = tmp_path / "in", Clock()
     for name in "ab":
         write_wav(folder / f"{name}.wav", noise(400), 8000)
