@@ -62,7 +62,8 @@ class StateConfig(Table):
     idle_ttl_s: float = Field(
         0.0,
         ge=0,
-        description="A longer gap in a stream's times ends it, and it starts anew; 0 is never.",
+        description="A stream ends where the times of its partition go on for longer without it, "
+        "and its next row starts it anew; 0 is never.",
     )
     on_gap: Literal["stop", "reset"] = Field(
         "stop",

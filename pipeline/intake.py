@@ -15,6 +15,7 @@ from pipeline.metrics import Metrics
 from pipeline.partitions import Partitions
 from pipeline.pool import SlotPool
 from pipeline.schedule import Scheduler
+from pipeline.silence import Silence
 from pipeline.snapshots import Snapshots
 from pipeline.sources.base import Positions
 
@@ -35,12 +36,13 @@ class Intake:
         snapshots: Snapshots,
         dead_letters: DeadLetters,
         metrics: Metrics,
+        silence: Silence,
         commit: Callable[[], None],
     ) -> None:
         self._topic = topic
         self._pool, self._scheduler, self._partitions = pool, scheduler, partitions
         self._snapshots, self._dead_letters, self._metrics = snapshots, dead_letters, metrics
-        self._commit = commit
+        self._silence, self._commit = silence, commit
         self._backlog: deque[Block] = deque()
 
     def __bool__(self) -> bool:
@@ -72,6 +74,7 @@ class Intake:
                 return
             slots = self._pool.find(block.partition, block.table)
         rows = slots[block.stream]
+        self._silence.note(block)
         # A state that was saved later than the fence has seen some of the replayed rows.
         applied = self._pool.offset[rows]
         fresh = block.offset > applied

@@ -34,9 +34,10 @@ from pipeline.monitor.health import Vitals
 from pipeline.monitor.live import LiveView
 from pipeline.order import in_order
 from pipeline.partitions import Partitions
-from pipeline.pool import NO_TIME, SlotPool
+from pipeline.pool import SlotPool
 from pipeline.report import Report
 from pipeline.schedule import Scheduler
+from pipeline.silence import Ending, Silence
 from pipeline.sinks.base import Sink
 from pipeline.snapshots import Snapshots
 from pipeline.sources.base import LogRange, Positions, Source
@@ -49,8 +50,8 @@ class Options:
     """How the loop treats rows.
 
     ``max_rows`` bounds a batch. ``ordered``: a row whose time is not after its stream's last goes
-    to the dead letters. ``idle_ttl_us``: a longer gap in a stream's times ends it, and the row
-    starts it anew; 0 is never. ``kinds``: the outputs that are sent, None is all; ``omit``: their
+    to the dead letters. ``idle_ttl_us``: a stream ends where its partition goes on for longer
+    without it; 0 is never. ``kinds``: the outputs that are sent, None is all; ``omit``: their
     columns that are not. ``features`` name the values in dead letters; ``clock`` are the columns
     that follow them in the engine's x.
     """
@@ -90,6 +91,7 @@ class Loop:
         self._committer, self._metrics, self._view = committer, metrics, view
         self._vitals, self._options = vitals, options
         self._scheduler = Scheduler(pool.capacity)
+        self._silence = Silence(options.idle_ttl_us, pool, snapshots, partitions)
         self._dead_letters = DeadLetters(source.topic, options.features, partitions)
         self._intake = Intake(
             source.topic,
@@ -99,6 +101,7 @@ class Loop:
             snapshots,
             self._dead_letters,
             metrics,
+            self._silence,
             self._commit,
         )
         self._report = Report(source, pool, partitions, snapshots, metrics, view, vitals)
@@ -175,10 +178,9 @@ class Loop:
 
     def _step(self, batch: Batch) -> None:
         """One round: engine and head for its rows, then its streams' ends."""
+        self._report_ended(self._silence.before(batch))
         if self._options.ordered:
             batch = in_order(batch, self._pool.time[batch.slot], self._dead_letters)
-        if self._options.idle_ttl_us:
-            self._expire(batch)
         rows = batch.rows(~batch.end) if batch.end.any() else batch
         outputs = self._apply(rows) if len(rows) else []
         if len(rows) < len(batch):
@@ -222,18 +224,13 @@ class Loop:
     def _scatter(self, rows: Batch, state: Float32, head: State) -> None:
         self._pool.scatter(rows.slot, state, head, rows.offset, rows.time, self._scheduler.round)
 
-    def _expire(self, batch: Batch) -> None:
-        """End the streams that were silent for longer than the time-to-live before this row."""
-        last = self._pool.time[batch.slot]
-        # The row's own times decide, not a clock: a replay must come to the same answer.
-        last = np.where(last == NO_TIME, batch.time, last)
-        gone = (batch.time - last > self._options.idle_ttl_us) & ~batch.end
-        if gone.any():
-            ending = batch.rows(gone)
-            self._send(self._head.end(ending, self._pool.head[ending.slot]))
-            self._snapshots.ended(ending.slot)
-            self._pool.reset(ending.slot)
-            self._metrics.ended(len(ending))
+    def _report_ended(self, silent: Sequence[Ending]) -> None:
+        """Report what was open in streams that ended by silence."""
+        for batch, state in silent:
+            outputs = self._head.end(batch, state)
+            self._view.observe(batch.rows(np.empty(0, np.int64)), outputs)
+            self._send(outputs)
+            self._metrics.ended(len(batch))
 
     def _end(self, batch: Batch) -> list[Records]:
         """End streams: report what is open in them, give their slots back."""
@@ -266,9 +263,10 @@ class Loop:
     # Commits.
 
     def _commit(self) -> None:
-        """Step what is scheduled, then commit up to the first row that is not."""
+        """Step what is scheduled, end what fell silent, commit up to the first row that waits."""
         while batch := self._scheduler.next_round(self._options.max_rows, self._pool.key):
             self._step(batch)
+        self._report_ended(self._silence.due())
         read = self._source.positions()
         positions = self._intake.positions(read)
         self._send_rejects(self._dead_letters.take(before=positions))

@@ -170,6 +170,12 @@ class SlotPool:
             live = live[np.argpartition(self.used[live], count)[:count]]
         return live.astype(np.int32)
 
+    def older(self, time: int) -> Int32:
+        """The slots of resident streams whose last row was before ``time``, ascending."""
+        last = self.time[: self._next]
+        older = (last < time) & (last != NO_TIME) & (self.partition[: self._next] >= 0)
+        return np.flatnonzero(older).astype(np.int32)
+
     def _remember(self, partition: int, table: KeyTable, slots: Int32) -> None:
         """Repeated key tables skip the lookup until a slot changes hands."""
         if slots.all():

@@ -13,11 +13,12 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from heapq import heappop, heappush
 
 import numpy as np
 
 from pipeline.allocator import give_back
-from pipeline.block import Int32
+from pipeline.block import Int32, Int64, KeyTable, Objects
 from pipeline.pool import NEVER, SlotPool
 from pipeline.stores.base import SavedRows, Snapshot, Store
 
@@ -61,6 +62,8 @@ class Snapshots:
         self._ended: dict[int, set[bytes]] = {}  # not yet deleted from the store
         self._deleting: dict[int, set[bytes]] = {}  # being deleted by the write under way
         self._elsewhere: dict[int, int] = {}  # partition → saved streams that are not resident
+        # Partition → heap of (last row's time, key) of spilled streams, where ends are looked for.
+        self._last_rows: dict[int, list[tuple[int, bytes]]] | None = None
         self.stats: SnapshotStats | None = None
 
     def fences(self) -> Mapping[int, int]:
@@ -84,12 +87,18 @@ class Snapshots:
         if rows.keys:
             self._pool.load(rows)
         self._elsewhere[partition] = self._store.count(partition) - len(rows.keys)
+        if self._last_rows is not None and self._elsewhere[partition]:
+            keys, times = self._store.times(partition)
+            away = self._pool.find(partition, KeyTable(keys)) == 0
+            self.follow(partition, times[away], np.array(keys, np.object_)[away])
         return len(rows.keys)
 
     def drop(self, partition: int) -> None:
         """A partition goes to another instance; what is saved of it stays."""
         self._settle()
         self._elsewhere.pop(partition, None)
+        if self._last_rows is not None:
+            self._last_rows.pop(partition, None)
 
     @property
     def spilled(self) -> int:
@@ -104,6 +113,40 @@ class Snapshots:
         rows = self._store.load(partition, [key for key in keys if key not in gone])
         self._elsewhere[partition] -= len(rows.keys)
         return rows if rows.keys else None
+
+    def follow_spilled(self) -> None:
+        """From now on keep the times of spilled streams; before the first partition is opened."""
+        self._last_rows = {}
+
+    def follow(self, partition: int, times: Int64, keys: Objects) -> None:
+        """Keep when each of these spilled streams had its last row."""
+        if self._last_rows is not None:
+            heap = self._last_rows.setdefault(partition, [])
+            for last in zip(times.tolist(), keys.tolist(), strict=True):
+                heappush(heap, last)
+
+    def spilled_before(self, partition: int, time: int) -> SavedRows | None:
+        """Spilled streams whose last row was before ``time``, not to be told of again."""
+        heap = self._last_rows.get(partition) if self._last_rows is not None else None
+        last: dict[bytes, int] = {}
+        while heap and heap[0][0] < time:
+            at, key = heappop(heap)
+            last[key] = at
+        if not last:
+            return None
+        keys = list(last)
+        gone = self._ended.get(partition, set()) | self._deleting.get(partition, set())
+        away = self._pool.find(partition, KeyTable(keys)) == 0
+        wanted = [key for key, is_away in zip(keys, away, strict=True) if is_away]
+        rows = self._store.load(partition, [key for key in wanted if key not in gone])
+        # One that came back and was spilled again stands in the heap with its later time, too.
+        same = rows.time == np.array([last[key] for key in rows.keys], np.int64)
+        return rows.rows(same) if same.any() else None
+
+    def ended_spilled(self, partition: int, keys: Objects) -> None:
+        """These spilled streams end: what is saved of them goes with the next write."""
+        self._ended.setdefault(partition, set()).update(keys.tolist())
+        self._elsewhere[partition] -= len(keys)
 
     def ended(self, slots: Int32) -> None:
         """These resident streams end: what is saved of them goes with the next write."""
@@ -124,6 +167,8 @@ class Snapshots:
             *np.unique(self._pool.partition[saved], return_counts=True), strict=True
         ):
             self._elsewhere[int(partition)] += int(count)
+            here = saved[self._pool.partition[saved] == partition]
+            self.follow(int(partition), self._pool.time[here], self._pool.key[here])
         self._pool.release(slots)
 
     def advance(self, positions: Mapping[int, int]) -> None:

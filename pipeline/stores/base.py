@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import numpy.typing as npt
 
-from pipeline.block import Float32, Int64
+from pipeline.block import Bool, Float32, Int64
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,12 @@ class SavedRows:
     time: Int64  # [S], microseconds since 1970 of the last row
     state: Float32  # [S, D]
     head: npt.NDArray[Any]  # [S], structured
+
+    def rows(self, keep: Bool) -> SavedRows:
+        """Those of the streams that ``keep`` [S] says."""
+        keys = [self.keys[at] for at in np.flatnonzero(keep).tolist()]
+        state, head = self.state[keep], self.head[keep]
+        return SavedRows(self.partition, keys, self.offset[keep], self.time[keep], state, head)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,10 @@ class Store(Protocol):
 
     def recent(self, partition: int, limit: int) -> SavedRows:
         """Up to ``limit`` saved streams of the partition, the most recently seen first."""
+        ...
+
+    def times(self, partition: int) -> tuple[list[bytes], Int64]:
+        """The keys of all saved streams of the partition and when each had its last row [S]."""
         ...
 
     def count(self, partition: int) -> int:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from pipeline.block import Int64
 from pipeline.errors import StoreError
 from pipeline.stores.base import SavedRows, Snapshot
 
@@ -102,6 +103,14 @@ class SqliteStore:
                 (partition, limit),
             ).fetchall()
         return self._rows(partition, found)
+
+    def times(self, partition: int) -> tuple[list[bytes], Int64]:
+        """The keys of all saved streams of the partition and when each had its last row [S]."""
+        with self._reading() as db:
+            found = db.execute(
+                "SELECT key, time FROM streams WHERE partition = ?", (partition,)
+            ).fetchall()
+        return [bytes(row[0]) for row in found], np.array([row[1] for row in found], np.int64)
 
     def count(self, partition: int) -> int:
         """How many streams of the partition are saved."""

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.sources.memory import MemoryLog
-from tests.pipeline.harness import Rig, outputs, row
+import numpy as np
+import pytest
+
+from pipeline.block import Batch, Records
+from pipeline.silence import ENDED
+from pipeline.sources.memory import AbortError, MemoryLog
+from tests.pipeline.harness import Rig, letters, outputs, row
 
 SECOND = 1_000_000
 
@@ -86,8 +93,145 @@ def test_a_spilled_stream_is_still_idle_when_it_comes_back(tmp_path: Path) -> No
     log.append(0, b"a", row(2, 0), stamped=100 * SECOND)
     rig = Rig(log, tmp_path / "s.sqlite", slots=2, max_poll_rows=1, idle_ttl_us=10 * SECOND)
     rig.run()
-    assert ends(rig) == [(b"a", 7, 1)]
+    assert ends(rig)[0] == (b"a", 7, 1)
     assert rig.output.rows("score")[-1]["total"] == 2.0
+
+
+@pytest.mark.parametrize("slots", [2, 64])
+@pytest.mark.parametrize("max_poll_rows", [1, 100])
+def test_a_stream_that_falls_silent_ends_while_others_go_on(
+    slots: int, max_poll_rows: int, tmp_path: Path
+) -> None:
+    """By the first later time of its own partition, once, also where it is only in the store.
+
+    Its slot is free, and nothing of it is left to be loaded.
+    """
+    log = MemoryLog("rows", 2)
+    log.append(0, b"a", row(1, 0), stamped=0)
+    log.append(1, b"c", row(1, 0), stamped=0)
+    for at in range(1, 40):
+        log.append(0, b"b%d" % (at % 4), row(1, 0), stamped=at * SECOND)
+    rig = Rig(
+        log,
+        tmp_path / "s.sqlite",
+        slots=slots,
+        max_poll_rows=max_poll_rows,
+        idle_ttl_us=10 * SECOND,
+    )
+    rig.run()
+    assert ends(rig) == [(b"a", 0, 1)]
+    (end,) = rig.output.rows("ended")
+    assert end["partition"] == 0
+    assert end["index"] >= ENDED
+    assert len(rig.pool) + rig.snapshots.spilled == 5
+    log.append(0, b"a", row(4, 0), stamped=39 * SECOND)
+    rig.run()
+    assert rig.output.rows("score")[-1]["total"] == 4.0
+    assert len(ends(rig)) == 1
+
+
+def test_the_live_page_is_told_of_ends_by_silence_and_of_no_row_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that the stream's own row brought about, and those of others' rows."""
+    log = MemoryLog()
+    for key, at in ((b"a", 0), (b"a", 50), (b"b", 100), (b"b", 101)):
+        log.append(0, key, row(1, 0), stamped=at * SECOND)
+    rig = Rig(log, tmp_path / "s.sqlite", idle_ttl_us=10 * SECOND)
+    loop = rig.loop()
+    rows: list[int] = []
+    ended: list[bytes] = []
+
+    def observe(batch: Batch, outputs: Sequence[Records]) -> None:
+        rows.extend(batch.offset.tolist())
+        ended.extend(key for some in outputs if some.kind == "ended" for key in some.key)
+
+    monkeypatch.setattr(loop._view, "observe", observe)
+    loop.run(threading.Event())
+    assert sorted(rows) == [0, 1, 2, 3]
+    assert ended == [b"a", b"a"]
+
+
+def test_a_clock_that_is_behind_does_not_end_its_stream_by_rows_before(tmp_path: Path) -> None:
+    """Only rows after the stream's own count: those of others may have been later all along."""
+    log = MemoryLog()
+    for at in range(5):
+        log.append(0, b"ahead", row(1, 0), stamped=(100 + at) * SECOND)
+    for at in range(5):
+        log.append(0, b"behind", row(1, 0), stamped=at * SECOND)
+    rig = Rig(log, tmp_path / "s.sqlite", idle_ttl_us=10 * SECOND)
+    rig.run()
+    assert ends(rig) == []
+    log.append(0, b"ahead", row(1, 0), stamped=105 * SECOND)
+    log.append(0, b"behind", row(1, 0), stamped=5 * SECOND)
+    rig.run()
+    assert ends(rig) == [(b"behind", 9, 5)]
+    assert rig.output.rows("score")[-1]["rows"] == 1
+
+
+@pytest.mark.parametrize("max_poll_rows", [1, 2, 100])
+def test_a_late_row_of_an_ended_stream_begins_it_anew(tmp_path: Path, max_poll_rows: int) -> None:
+    """Whether a commit came between the end and the row or not."""
+    log = MemoryLog()
+    for key, at in ((b"a", 5), (b"b", 100), (b"a", 4), (b"b", 101)):
+        log.append(0, key, row(1, 0), stamped=at * SECOND)
+    rig = Rig(
+        log,
+        tmp_path / "s.sqlite",
+        idle_ttl_us=10 * SECOND,
+        ordered=True,
+        max_poll_rows=max_poll_rows,
+    )
+    rig.run()
+    assert ends(rig) == [(b"a", 0, 1), (b"a", 2, 1)]
+    assert letters(rig.output) == []
+
+
+@pytest.mark.parametrize("transactional", [True, False], ids=["exactly_once", "at_least_once"])
+@pytest.mark.parametrize("seed", range(10))
+def test_crashes_change_nothing_about_who_fell_silent(
+    seed: int, transactional: bool, tmp_path: Path
+) -> None:
+    """Streams that stop and come back, clocks apart, small pools: the ends are those of one run."""
+
+    def log(aborts: bool) -> MemoryLog:
+        rng = np.random.default_rng(seed)
+        log = MemoryLog("rows", 2)
+        for at in range(200):
+            stream = int(rng.integers(12)) if rng.random() < 0.6 else int(rng.integers(3))
+            skew = -8 if stream == 2 else 0
+            if rng.random() < 0.03 and aborts:
+                log.abort(at % 2)
+            value = None if rng.random() < 0.02 else row(1, 0)
+            log.append(at % 2, b"s%d" % stream, value, stamped=(at + skew) * SECOND)
+        return log
+
+    rng = np.random.default_rng(seed)
+    calm = Rig(log(aborts=False), tmp_path / "calm.sqlite", idle_ttl_us=20 * SECOND)
+    calm.run()
+    assert len(ends(calm)) > 10
+    rough = Rig(
+        log(aborts=True),
+        tmp_path / "rough.sqlite",
+        transactional=transactional,
+        idle_ttl_us=20 * SECOND,
+        slots=int(rng.choice([3, 6, 64])),
+        max_poll_rows=int(rng.integers(1, 30)),
+        max_rows=int(rng.integers(1, 20)),
+        snapshot_every_s=float(rng.choice([0.0, 60.0])),
+        commit_every_s=float(rng.choice([0.0, 60.0])),
+    )
+    for _ in range(40):
+        try:
+            rough.run()
+        except AbortError:
+            continue
+        break
+    if transactional:
+        assert outputs(rough.output) == outputs(calm.output)
+    else:
+        assert set(outputs(rough.output)) == set(outputs(calm.output))
+    assert rough.log.committed == calm.log.committed
 
 
 def test_an_ended_stream_stays_ended_after_a_restart(tmp_path: Path) -> None:

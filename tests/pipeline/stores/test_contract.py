@@ -129,6 +129,19 @@ def test_recent_gives_the_streams_seen_last(store: Store) -> None:
     assert store.recent(0, 0).keys == []
 
 
+def test_times_are_those_of_all_streams_of_a_partition(store: Store) -> None:
+    """As last saved; none where nothing is."""
+    first, second = rows(0, [b"a", b"b"], 1.0, 1), rows(0, [b"b"], 2.0, 7)
+    store.save(Snapshot([first, rows(1, [b"c"], 1.0, 3)], {}, {}))
+    store.save(Snapshot([second], {}, {}))
+    keys, times = store.times(0)
+    assert dict(zip(keys, times.tolist(), strict=True)) == {
+        b"a": first.time[0],
+        b"b": second.time[0],
+    }
+    assert store.times(2)[0] == []
+
+
 def test_forget_drops_one_partition(store: Store) -> None:
     """Streams and fence; the other partition stays, and a second time changes nothing."""
     store.save(Snapshot([rows(p, [b"a"], 1.0, 1) for p in (0, 1)], {}, {0: 2, 1: 2}))
