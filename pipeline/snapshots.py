@@ -128,19 +128,19 @@ class Snapshots:
     def spilled_before(self, partition: int, time: int) -> SavedRows | None:
         """Spilled streams whose last row was before ``time``, not to be told of again."""
         heap = self._last_rows.get(partition) if self._last_rows is not None else None
-        last: dict[bytes, int] = {}
+        last: set[tuple[int, bytes]] = set()
         while heap and heap[0][0] < time:
-            at, key = heappop(heap)
-            last[key] = at
+            last.add(heappop(heap))
         if not last:
             return None
-        keys = list(last)
+        keys = list({key for _, key in last})
         gone = self._ended.get(partition, set()) | self._deleting.get(partition, set())
         away = self._pool.find(partition, KeyTable(keys)) == 0
         wanted = [key for key, is_away in zip(keys, away, strict=True) if is_away]
         rows = self._store.load(partition, [key for key in wanted if key not in gone])
-        # One that came back and was spilled again stands in the heap with its later time, too.
-        same = rows.time == np.array([last[key] for key in rows.keys], np.int64)
+        # One that came back and was spilled again stands in the heap with both times.
+        known = zip(rows.time.tolist(), rows.keys, strict=True)
+        same = np.fromiter((one in last for one in known), np.bool_, len(rows.keys))
         return rows.rows(same) if same.any() else None
 
     def ended_spilled(self, partition: int, keys: Objects) -> None:

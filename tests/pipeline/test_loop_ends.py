@@ -169,6 +169,16 @@ def test_a_clock_that_is_behind_does_not_end_its_stream_by_rows_before(tmp_path:
     assert rig.output.rows("score")[-1]["rows"] == 1
 
 
+def test_a_stream_spilled_twice_whose_times_went_back_is_still_found(tmp_path: Path) -> None:
+    """Both its times are behind when the partition goes on; only the later spill's is its own."""
+    log = MemoryLog()
+    for key, at in ((b"a", 5), (b"b", 6), (b"a", 3), (b"b", 7), (b"b", 40)):
+        log.append(0, key, row(1, 0), stamped=at * SECOND)
+    rig = Rig(log, tmp_path / "s.sqlite", slots=1, max_poll_rows=1, idle_ttl_us=10 * SECOND)
+    rig.run()
+    assert ends(rig) == [(b"a", 2, 2), (b"b", 4, 2)]
+
+
 @pytest.mark.parametrize("max_poll_rows", [1, 2, 100])
 def test_a_late_row_of_an_ended_stream_begins_it_anew(tmp_path: Path, max_poll_rows: int) -> None:
     """Whether a commit came between the end and the row or not."""
