@@ -43,25 +43,28 @@ LEXICON = {
     "nine": ("N", "AY", "N"),
 }
 SETTINGS: dict[str, Any] = {
+    "cepstra": 13,  # without the pitch that 40 bands show, which is the speaker's
+    "slopes": 2,
     "hidden": 112,
     "layers": 2,
     "channels": 64,
     "batch": 4,
-    "epochs": 24,
-    "patience": 24,
+    "epochs": 16,
+    "patience": 16,
     "warm_up": 1,
     "learning_rate": 2e-3,
     "dropout": 0.1,
     "aid": 0.4,
     "speed": 0.15,
-    "warp": 0.15,
-    "noise_share": 0.7,
-    "least_snr_db": 5.0,
+    "tilt": 0.8,
+    "noise_share": 0.8,
+    "least_snr_db": 3.0,
     "most_snr_db": 25.0,
     "room_share": 0.1,
     "gain_db": 6.0,
-    "masks": 0,
-    "mask_bands": 0,
+    "masks": 1,
+    "mask_bands": 1,
+    "mask_width": 6,
 }
 
 

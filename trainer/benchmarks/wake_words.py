@@ -1,6 +1,6 @@
 """Six crowd-sourced wake words (Picovoice/wake-word-benchmark), the background what is at hand.
 
-The set has no official split: a clip is in the test part if the SHA-1 of its "keyword/file name",
+The set has no official split: a clip is in the test part if the SHA-256 of its "keyword/file name",
 as a fraction of its range, is in the last fifth; in the validation part if in the tenth before
 that. Background (spoken coffee orders, digits, a few sentences) is split the same way by "folder/
 file name" into 40 % training, 15 % validation and 45 % test, and the noise recordings by time in
@@ -37,7 +37,7 @@ SNR_DB = 10.0
 LEVEL = 0.1  # of full scale: the root mean square of what is loud in a levelled recording
 STREAM_S, LATE_S = 60.0, 0.5
 SETTINGS: dict[str, Any] = {
-    "epochs": 12,
+    "epochs": 10,
     "repeats": 5,
     "dropout": 0.05,
     "noise": 0.5,

@@ -141,7 +141,10 @@ def _transcripts(path: Path) -> Iterator[Line]:
 def _with_speaker(line: Line, pattern: str | None) -> Line:
     if line.speaker or pattern is None:
         return line
-    found = re.search(pattern, line.file)
+    try:
+        found = re.search(pattern, line.file)
+    except re.error as error:
+        raise DataError(f"the speaker pattern {pattern!r} is none: {error}") from error
     if found is None or not found.groups():
         raise DataError(f"{line.where}: no speaker in {line.file!r} by the pattern {pattern!r}")
     return Line(line.file, line.text, found.group(1), line.where)

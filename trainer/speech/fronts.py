@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from pydantic import ValidationError
 
 from pipeline.errors import ConfigError
 from pipeline.manifest import Audio, Feature
@@ -39,6 +40,8 @@ def input_for(
     subsampling: int,
     bands: int,
     deltas: bool,
+    cepstra: int = 0,
+    slopes: int = 0,
 ) -> Input:
     """The front end for ``corpus``, fitted to its ``training`` part.
 
@@ -63,7 +66,19 @@ def input_for(
         return Input(ready, ready.features, round(1 / HOP_S), None, columns)
     rate = corpus.sample_rate_hz
     chunk = rate * chunk_ms // 1000
-    settings = FrontEndSettings(sample_rate_hz=rate, chunk=chunk, bands=bands)
+    try:
+        settings = FrontEndSettings(
+            sample_rate_hz=rate,
+            chunk=chunk,
+            bands=bands,
+            kind="mfcc" if cepstra else "log_mel",
+            cepstra=cepstra or 1,
+            deltas=slopes,
+        )
+    except ValidationError as error:
+        problems = [f"at {rate} Hz: {item['msg']}" for item in error.errors()]
+        problems.append("give --rate 16000 or 8000 to have the sound resampled")
+        raise ConfigError("training options", problems) from error
     front = FrontEnd(settings)
     _fit(front, training)
     audio = Audio(sample_rate_hz=rate, chunk=chunk)

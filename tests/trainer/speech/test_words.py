@@ -13,7 +13,8 @@ from pipeline.errors import ConfigError, DataError
 from tests.trainer.speech.spoken import QUICK, RATE, SPEAKERS, corpus, said
 from trainer.speech.data import Corpus, Recording
 from trainer.speech.words import Trained, fit
-from trainer.speech.words.change import features_at_speed, warped
+from trainer.speech.words.change import features_at_speed, mask, warped
+from trainer.speech.words.config import WordsConfig
 from trainer.speech.words.errors import word_errors
 from trainer.speech.words.learn import batches, ctc_loss
 from trainer.speech.words.train import split, understood
@@ -151,6 +152,33 @@ def test_a_chunk_holds_whole_output_frames(tmp_path: Path) -> None:
     config = QUICK.model_copy(update={"chunk_ms": 100})
     with pytest.raises(ConfigError, match="100 is not a multiple of 40"):
         fit(corpus(15), config, workdir=tmp_path)
+
+
+def test_cepstra_are_learnt_as_well(tmp_path: Path) -> None:
+    """In place of bands, with two orders of slopes, and levels that training moves."""
+    config = QUICK.model_copy(
+        update={"epochs": 1, "cepstra": 13, "slopes": 2, "tilt": 0.5, "chunk_ms": 160}
+    )
+    trained = fit(corpus(), config, workdir=tmp_path)
+    assert trained.model.shape.features == 39
+    assert trained.audio is not None
+
+
+def test_a_rate_without_whole_hops_is_a_clear_error(tmp_path: Path) -> None:
+    """Ten milliseconds of 11,025 Hz are no whole number of samples."""
+    odd = Corpus(corpus().recordings, 11_025)
+    with pytest.raises(ConfigError, match="give --rate 16000 or 8000"):
+        fit(odd, QUICK, workdir=tmp_path)
+
+
+def test_tilts_move_what_stays_the_same_and_no_slopes() -> None:
+    """One offset for each feature of an utterance, in all its frames."""
+    config = WordsConfig(cepstra=3, slopes=1, tilt=1.0, masks=0, mask_bands=0)
+    moved = mask(config, None)(torch.zeros(2, 5, 6), torch.Generator().manual_seed(0))
+    assert (moved[:, :, :3] != 0).all()
+    assert (moved[:, :, 3:] == 0).all()
+    assert (moved == moved[:, :1]).all()
+    assert not torch.equal(moved[0], moved[1])
 
 
 def test_units_and_what_they_say() -> None:

@@ -73,8 +73,8 @@ def spoken(samples: Float32, rate: int) -> tuple[int, int]:
 
 
 def place(name: str) -> float:
-    """Where in 0..1 the SHA-1 of ``name`` lies: splits that more data doesn't change."""
-    return int.from_bytes(hashlib.sha1(name.encode(), usedforsecurity=False).digest()[:4]) / 2**32
+    """Where in 0..1 the SHA-256 of ``name`` lies: splits that more data doesn't change."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4]) / 2**32
 
 
 def split(recordings: Sequence[Recording], rate: int, config: KeywordsConfig) -> Parts:

@@ -58,13 +58,19 @@ def disturb(config: WordsConfig, audio: Audio | None, noises: Sequence[Float32])
 
 
 def mask(config: WordsConfig, audio: Audio | None) -> Masked:
-    """Moves the bands of sound, as other speakers would, and hides stretches of time and bands."""
+    """Moves bands and levels, as other speakers would, and hides stretches of time and features."""
     span = round(config.mask_s / 0.01)
+    bands = audio is not None and not config.cepstra
 
     def masks(frames: Tensor, generator: torch.Generator) -> Tensor:
-        if audio is not None and config.warp:
+        if bands and config.warp:
             drawn = torch.rand(len(frames), generator=generator)
             frames = warped(frames, 1.0 + config.warp * (2.0 * drawn - 1.0))
+        if config.tilt:
+            # Slopes don't see what stays the same.
+            static = frames.shape[2] // (1 + config.slopes)
+            tilts = config.tilt * torch.randn(len(frames), 1, static, generator=generator)
+            frames = frames + torch.nn.functional.pad(tilts, (0, frames.shape[2] - static))
         return masked(
             frames,
             generator,

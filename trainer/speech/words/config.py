@@ -14,16 +14,18 @@ class WordsConfig(BaseModel):
 
     ``units`` are the labels: whole words, or characters for a large vocabulary. A step of the
     bundle takes ``chunk_ms`` of sound, a multiple of 10 ms times ``subsampling``. Sound becomes the
-    log of ``bands`` mel energies; features that are there already get their slopes beside them
-    with ``deltas``. ``channels``, ``width``, ``hidden``, ``layers``, ``projected``, ``dropout`` and
-    ``residual`` are the network's (``trainer.speech.model.Shape``).
+    log of ``bands`` mel energies, or ``cepstra`` of them where that is not 0, with ``slopes``
+    orders of slopes beside them; features that are there already get theirs with ``deltas``.
+    ``channels``, ``width``, ``hidden``, ``layers``, ``projected``, ``dropout`` and ``residual`` are
+    the network's (``trainer.speech.model.Shape``).
 
     Labels are learnt with the help of smaller pieces, which the first LSTM layer tells: each word's
     phones where a lexicon is given, else its characters. They have ``aid`` of the loss (0 for
     none).
 
     ``speed`` is the share by which utterances are played faster or slower, ``warp`` the one by
-    which the bands of sound are moved, as by longer and shorter vocal tracts; ``masks`` and
+    which mel bands are moved, as by longer and shorter vocal tracts, ``tilt`` the deviation of what
+    is added to each feature of an utterance, as by other voices and microphones; ``masks`` and
     ``mask_bands`` how many stretches of up to ``mask_s`` and of ``mask_width`` features are hidden
     in training (SpecAugment). ``noise_share`` of the sounds get noise between ``least_snr_db`` and
     ``most_snr_db`` below them, ``room_share`` a room's echo, and all are made louder or softer by
@@ -37,6 +39,8 @@ class WordsConfig(BaseModel):
     units: UnitKind = "words"
     chunk_ms: int = Field(default=160, ge=10, le=320)
     bands: int = Field(default=40, ge=8, le=128)
+    cepstra: int = Field(default=0, ge=0, le=64)
+    slopes: int = Field(default=0, ge=0, le=2)
     deltas: bool = True
     subsampling: int = Field(default=4, ge=1, le=8)
     width: int = Field(default=5, ge=2)
@@ -55,6 +59,7 @@ class WordsConfig(BaseModel):
     schedule: Literal["cosine", "constant"] = "cosine"
     speed: float = Field(default=0.1, ge=0, lt=0.5)
     warp: float = Field(default=0.08, ge=0, lt=0.5)
+    tilt: float = Field(default=0.0, ge=0)
     aid: float = Field(default=0.5, ge=0, lt=1)
     noise_share: float = Field(default=0.5, ge=0, le=1)
     least_snr_db: float = 5.0
@@ -65,7 +70,7 @@ class WordsConfig(BaseModel):
     mask_s: float = Field(default=0.15, ge=0)
     mask_bands: int = Field(default=2, ge=0)
     mask_width: int = Field(default=4, ge=0)
-    tail_s: float = Field(default=0.1, ge=0, le=0.3)
+    tail_s: float = Field(default=0.1, ge=0, le=2)
     validation: float = Field(default=0.1, gt=0, lt=0.5)
     test: float = Field(default=0.1, gt=0, lt=0.5)
     beam: int = Field(default=1, ge=1)

@@ -98,6 +98,8 @@ def fit(
         subsampling=config.subsampling,
         bands=config.bands,
         deltas=config.deltas,
+        cepstra=config.cepstra,
+        slopes=config.slopes,
     )
     torch.manual_seed(config.seed)
     model = SpeechModel(made.front, _shape(config, made, units, pieces), 0.01)
