@@ -164,6 +164,16 @@ def test_cepstra_are_learnt_as_well(tmp_path: Path) -> None:
     assert trained.audio is not None
 
 
+def test_a_language_model_of_the_transcripts_goes_into_the_bundle(tmp_path: Path) -> None:
+    """Where it is asked for, with a beam that can use it; without one it is refused."""
+    config = QUICK.model_copy(update={"epochs": 1, "beam": 4, "lm_order": 2, "lm_weight": 0.3})
+    trained = fit(corpus(), config, workdir=tmp_path)
+    assert trained.head["lm"]["order"] == 2
+    assert trained.head["lm_weight"] == 0.3
+    with pytest.raises(ValueError, match="needs a beam of 2 or more"):
+        WordsConfig(lm_order=2)
+
+
 def test_a_rate_without_whole_hops_is_a_clear_error(tmp_path: Path) -> None:
     """Ten milliseconds of 11,025 Hz are no whole number of samples."""
     odd = Corpus(corpus().recordings, 11_025)

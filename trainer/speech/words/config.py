@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from trainer.speech.words.units import UnitKind
 
@@ -31,7 +31,9 @@ class WordsConfig(BaseModel):
     ``most_snr_db`` below them, ``room_share`` a room's echo, and all are made louder or softer by
     up to ``gain_db``. ``tail_s`` of silence follows each utterance. ``validation`` and ``test`` are
     shares held out, by whole speakers where they are known. ``beam``, ``endpoint_s`` and
-    ``max_utterance_s`` are how the bundle decodes.
+    ``max_utterance_s`` are how the bundle decodes; with a ``beam`` of 2 or more, an n-gram of
+    ``lm_order`` labels (0 for none) over the training transcripts counts ``lm_weight``-fold, and
+    every label adds ``insertion_bonus``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -74,7 +76,18 @@ class WordsConfig(BaseModel):
     validation: float = Field(default=0.1, gt=0, lt=0.5)
     test: float = Field(default=0.1, gt=0, lt=0.5)
     beam: int = Field(default=1, ge=1)
+    lm_order: int = Field(default=0, ge=0, le=6)
+    lm_weight: float = Field(default=0.5, ge=0, le=10)
+    insertion_bonus: float = Field(default=0.0, ge=-20, le=20)
     endpoint_s: float = Field(default=0.8, gt=0)
     max_utterance_s: float = Field(default=30.0, gt=0)
     seed: int = 0
     threads: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _lm_has_a_beam(self) -> WordsConfig:
+        if self.lm_order and self.beam < 2:
+            raise ValueError("a language model (lm_order) needs a beam of 2 or more")
+        if self.lm_order == 1:
+            raise ValueError("lm_order is 0 for none, or 2 to 6")
+        return self

@@ -20,6 +20,7 @@ from trainer.fit import FitSettings, Progress, Silent
 from trainer.speech.data import Corpus, Recording, hold_out
 from trainer.speech.fronts import Input, input_for
 from trainer.speech.model import Shape, SpeechModel
+from trainer.speech.ngram import train_ngram
 from trainer.speech.words.change import disturb, mask, pace
 from trainer.speech.words.config import WordsConfig
 from trainer.speech.words.hear import hear, in_chunks, texts
@@ -143,7 +144,7 @@ def fit(
         resume=resume,
     )
     training_s, cpu_s = time.perf_counter() - started, time.process_time() - used
-    head = head_parameters(model, units, config)
+    head = head_parameters(model, units, config, spoken)
     progress.stage("listen", 1)
     tested = [one.values for one in parts.test]
     heard = understood(model, head, made.audio, made.columns, tested, tail)
@@ -186,8 +187,13 @@ def split(recordings: Sequence[Recording], config: WordsConfig) -> Parts:
     )
 
 
-def head_parameters(model: SpeechModel, units: Units, config: WordsConfig) -> dict[str, Any]:
-    """The manifest's ``head``, in its words form."""
+def head_parameters(
+    model: SpeechModel, units: Units, config: WordsConfig, spoken: Sequence[str]
+) -> dict[str, Any]:
+    """The manifest's ``head``, in its words form, with a language model of what was ``spoken``."""
+    lm = None
+    if config.lm_order:
+        lm = train_ngram(spoken, units.labels, units.separator, config.lm_order)
     return {
         "form": "words",
         "labels": list(units.labels),
@@ -196,9 +202,9 @@ def head_parameters(model: SpeechModel, units: Units, config: WordsConfig) -> di
         "delay_s": model.delay_s,
         "beam": config.beam,
         "beam_symbols": min(8, len(units.labels)),
-        "lm": None,
-        "lm_weight": 0.0,
-        "insertion_bonus": 0.0,
+        "lm": lm,
+        "lm_weight": config.lm_weight if lm else 0.0,
+        "insertion_bonus": config.insertion_bonus,
         "endpoint_s": config.endpoint_s,
         "max_utterance_s": config.max_utterance_s,
     }
