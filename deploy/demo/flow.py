@@ -20,6 +20,7 @@ from deploy.demo.run import Places, Run
 from deploy.demo.runner import Runner
 from deploy.demo.session import Session
 from deploy.demo.show import Show
+from deploy.demo.starting import start_runner
 from deploy.demo.tables import print_counts, print_places
 from deploy.demo.transport import FileTransport, KafkaTransport, Transport
 from pipeline.errors import ConfigError
@@ -46,7 +47,7 @@ class Options:
 def run_demo(act: Act, options: Options, console: Console) -> bool:
     """Run the whole demo; whether nothing was lost or doubled. Raises StreamcellError."""
     show = Show(console, STEPS)
-    places = Places(options.out, act.scene)
+    places = Places(options.out, act.scene.name, act.scene)
     with ExitStack() as open_things, terminated():
         # Before minutes of training.
         if options.broker is not None:
@@ -119,12 +120,7 @@ def _start(
     show.block(transport.configure(places.config, port))
     feed = transport.feed()
     open_things.callback(feed.close)
-    runner = Runner(places.config, port, places.log)
-    open_things.callback(runner.kill)
-    runner.start()
-    runner.wait_ready()
-    show.say(f"[bold]Live page[/]  {runner.page}")
-    show.say(f"[bold]Metrics[/]    {runner.url}/metrics")
+    runner = start_runner(places, port, show, open_things)
     return runner, feed
 
 

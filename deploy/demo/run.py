@@ -55,16 +55,16 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """Where things lie."""
+class Files:
+    """Where a demo's files lie; the bundle is called ``name``."""
 
     folder: Path
-    scene: Scene
+    name: str
 
     @property
     def model(self) -> Path:
         """The bundle."""
-        return self.folder / self.scene.model
+        return self.folder / f"{self.name}.onnx"
 
     @property
     def config(self) -> Path:
@@ -90,3 +90,10 @@ class Places:
     def log(self) -> Path:
         """The pipeline's log."""
         return self.folder / "pipeline.log"
+
+
+@dataclass(frozen=True, slots=True)
+class Places(Files):
+    """The files of a demo of rows, and what it is about."""
+
+    scene: Scene

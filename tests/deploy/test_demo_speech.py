@@ -11,11 +11,11 @@ import orjson
 import pytest
 from rich.console import Console
 
+from deploy.demo.run import Files
 from deploy.demo.show import Show
 from deploy.demo.speech import flow, training
 from deploy.demo.speech.flow import Options, run_speech_demo
 from deploy.demo.speech.listener import Final
-from deploy.demo.speech.places import Places
 from deploy.demo.speech.sample import HELD, RATE_HZ, WATCHED, WORDS, Sample, load_sample
 from deploy.demo.speech.verdict import judge
 from deploy.demo.speech.voices import PAUSE_S, Voice, make_voices
@@ -37,7 +37,7 @@ def test_the_demo_loses_and_doubles_no_utterance_over_a_crash(
 ) -> None:
     """With a model of random weights, which babbles: all of it comes out, and once."""
 
-    def babbling(_: Sample, places: Places, *__: Any, **___: Any) -> Manifest:
+    def babbling(_: Sample, places: Files, *__: Any, **___: Any) -> Manifest:
         shape = {"channels": 16, "subsampling": 4, "hidden": 16}
         return untrained_speech_bundle(
             places.model, HEAD, WORDS, sample_rate_hz=RATE_HZ, spread=0.5, seed=1, **shape
@@ -63,7 +63,7 @@ def test_the_training_makes_a_bundle_of_digits(
     monkeypatch.setattr(training, "EACH_EPOCH", 16)
     monkeypatch.setattr(training, "STRINGS", 8)
     show = Show(Console(file=io.StringIO()), 5)
-    places = Places(tmp_path)
+    places = Files(tmp_path, "digits")
     training.train(sample, places, show, epochs=1, seed=0, command="demo")
     manifest = read_bundle(places.model).manifest
     assert manifest.audio is not None

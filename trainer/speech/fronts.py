@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from pydantic import ValidationError
@@ -47,12 +48,7 @@ def input_for(
 
     Raises ConfigError where a chunk is no multiple of an output frame.
     """
-    step = 10 * subsampling
-    if chunk_ms % step:
-        raise ConfigError(
-            "training options",
-            [f"chunk_ms: {chunk_ms} is not a multiple of {step}, 10 ms times subsampling"],
-        )
+    whole_frames(chunk_ms, subsampling)
     frames = chunk_ms // 10
     if corpus.sample_rate_hz is None:
         channels = corpus.recordings[0].values.shape[1]
@@ -65,24 +61,40 @@ def input_for(
         )
         return Input(ready, ready.features, round(1 / HOP_S), None, columns)
     rate = corpus.sample_rate_hz
-    chunk = rate * chunk_ms // 1000
+    settings = sound_settings(
+        rate,
+        chunk_ms,
+        bands=bands,
+        kind="mfcc" if cepstra else "log_mel",
+        cepstra=cepstra or 1,
+        deltas=slopes,
+    )
+    front = FrontEnd(settings)
+    _fit(front, training)
+    audio = Audio(sample_rate_hz=rate, chunk=settings.chunk)
+    return Input(front, settings.width, rate, audio, (Feature(name="audio", unit="full scale"),))
+
+
+def whole_frames(chunk_ms: int, subsampling: int) -> None:
+    """Raise ConfigError where a chunk is no multiple of an output frame."""
+    step = 10 * subsampling
+    if chunk_ms % step:
+        raise ConfigError(
+            "training options",
+            [f"chunk_ms: {chunk_ms} is not a multiple of {step}, 10 ms times subsampling"],
+        )
+
+
+def sound_settings(rate: int, chunk_ms: int, **options: Any) -> FrontEndSettings:
+    """The front end's settings; ConfigError where sound at ``rate`` has no whole frames."""
     try:
-        settings = FrontEndSettings(
-            sample_rate_hz=rate,
-            chunk=chunk,
-            bands=bands,
-            kind="mfcc" if cepstra else "log_mel",
-            cepstra=cepstra or 1,
-            deltas=slopes,
+        return FrontEndSettings(
+            sample_rate_hz=rate, chunk=rate * chunk_ms // 1000, hop_ms=1000 * HOP_S, **options
         )
     except ValidationError as error:
         problems = [f"at {rate} Hz: {item['msg']}" for item in error.errors()]
         problems.append("give --rate 16000 or 8000 to have the sound resampled")
         raise ConfigError("training options", problems) from error
-    front = FrontEnd(settings)
-    _fit(front, training)
-    audio = Audio(sample_rate_hz=rate, chunk=chunk)
-    return Input(front, settings.width, rate, audio, (Feature(name="audio", unit="full scale"),))
 
 
 def _fit(front: Front, training: Sequence[Recording]) -> None:

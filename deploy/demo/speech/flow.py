@@ -15,18 +15,19 @@ from deploy.demo.broker import embedded_broker, free_port, require_broker, start
 from deploy.demo.edges import Feed
 from deploy.demo.ending import keep_up, terminated
 from deploy.demo.folder import demo_folder
+from deploy.demo.run import Files
 from deploy.demo.runner import Runner
 from deploy.demo.show import Show
 from deploy.demo.speech.alone import utterances
-from deploy.demo.speech.edges import FLUSH_MS, SpeechEdges
+from deploy.demo.speech.edges import FLUSH_MS, NAME, SpeechEdges
 from deploy.demo.speech.listener import Final
 from deploy.demo.speech.page import print_verdict, write_page
-from deploy.demo.speech.places import Places
 from deploy.demo.speech.sample import load_sample
 from deploy.demo.speech.session import Session
 from deploy.demo.speech.training import train
 from deploy.demo.speech.verdict import judge
 from deploy.demo.speech.voices import Voice, make_voices
+from deploy.demo.starting import start_runner
 from pipeline.errors import SourceError
 
 STEPS = 5
@@ -53,7 +54,7 @@ class Options:
 
 def run_speech_demo(options: Options, console: Console) -> bool:
     """Run the whole demo; whether nothing was lost or doubled. Raises StreamcellError."""
-    show, places = Show(console, STEPS), Places(options.out)
+    show, places = Show(console, STEPS), Files(options.out, NAME)
     with ExitStack() as open_things, terminated():
         if options.broker is not None:
             require_broker(options.broker)
@@ -100,7 +101,7 @@ def run_speech_demo(options: Options, console: Console) -> bool:
     return verdict.good and dead[0] == dead[1]
 
 
-def _edges(options: Options, places: Places, show: Show, open_things: ExitStack) -> SpeechEdges:
+def _edges(options: Options, places: Files, show: Show, open_things: ExitStack) -> SpeechEdges:
     """The user's Kafka or the embedded broker; raises SourceError where there is neither."""
     if options.broker is not None:
         show.step(f"Use the Kafka at {options.broker}")
@@ -127,19 +128,14 @@ def _edges(options: Options, places: Places, show: Show, open_things: ExitStack)
 
 
 def _start(
-    edges: SpeechEdges, places: Places, show: Show, open_things: ExitStack
+    edges: SpeechEdges, places: Files, show: Show, open_things: ExitStack
 ) -> tuple[Runner, Feed]:
     show.step(f"Run the pipeline of {places.config}")
     port = free_port()
     show.block(edges.configure(places.config, places.model, port))
     feed = edges.feed()
     open_things.callback(feed.close)
-    runner = Runner(places.config, port, places.log)
-    open_things.callback(runner.kill)
-    runner.start()
-    runner.wait_ready()
-    show.say(f"[bold]Live page[/]  {runner.page}")
-    show.say(f"[bold]Metrics[/]    {runner.url}/metrics")
+    runner = start_runner(places, port, show, open_things)
     return runner, feed
 
 
@@ -154,7 +150,7 @@ def _examples(voices: Sequence[Voice], finals: Sequence[Final]) -> list[tuple[st
     return rows
 
 
-def _print_places(show: Show, places: Places) -> None:
+def _print_places(show: Show, places: Files) -> None:
     lines = [
         f"[bold]Report[/]              {places.demo_report}",
         f"[bold]Model[/]               {places.model}",

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
 
-from deploy.demo.edges import Tail
-from deploy.demo.listener import WAIT_S, microseconds
+from deploy.demo.edges import Heard, Tail
+from deploy.demo.listener import microseconds
+from deploy.demo.reader import TailReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,52 +26,21 @@ class Final:
     latency_ms: float
 
 
-class SpeechListener(threading.Thread):
-    """Reads ``tail`` until ``finish``. ``fresh`` holds utterances to be popped, as they come."""
+class SpeechListener(TailReader):
+    """Keeps utterances and dead letters. ``fresh`` holds utterances to be popped, as they come."""
 
     def __init__(self, tail: Tail) -> None:
-        super().__init__(name="listener", daemon=True)
-        self._tail = tail
-        self._leaving = threading.Event()
-        self._given_up = False
+        super().__init__(tail)
         self.finals: list[Final] = []
         self.fresh: deque[Final] = deque()
-        self.partials = 0
         self.dead: list[tuple[int, int, str]] = []
-        self.last_heard = time.monotonic()
-        self.failure: Exception | None = None
 
-    def run(self) -> None:
-        """The thread's work."""
-        try:
-            while not self._given_up:
-                heard = self._tail.poll(WAIT_S)
-                if heard.outputs or heard.dead:
-                    self._take(heard.outputs)
-                    self.dead += heard.dead
-                    self.last_heard = time.monotonic()
-                elif self._leaving.is_set() and self._tail.at_end():
-                    return
-        except Exception as error:  # raised again in the demo's own thread
-            self.failure = error
-        finally:
-            self._tail.close()
-
-    def finish(self, timeout_s: float) -> bool:
-        """Read to the end of everything and stop; whether the end was seen in time."""
-        self._leaving.set()
-        self.join(timeout_s)
-        return not self.is_alive()
-
-    def leave(self) -> None:
-        """Stop reading, whatever is left; twice is fine."""
-        self._given_up = True
-
-    def _take(self, outputs: Sequence[bytes]) -> None:
+    def take(self, heard: Heard) -> None:
+        """Keep the final utterances, with the time they took, and the dead letters."""
+        self.dead += heard.dead
         now_us = time.time() * 1e6
-        for output in orjson.loads(b"[" + b",".join(outputs) + b"]"):
+        for output in orjson.loads(b"[" + b",".join(heard.outputs) + b"]"):
             if output["type"] != "final":
-                self.partials += 1
                 continue
             final = Final(
                 output["stream"],

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from rich.markup import escape
 
 from deploy.demo.edges import Feed
+from deploy.demo.run import Files
 from deploy.demo.runner import Runner
 from deploy.demo.show import Bar, Show
 from deploy.demo.speech.edges import SpeechEdges
 from deploy.demo.speech.listener import Final, SpeechListener
-from deploy.demo.speech.places import Places
 from deploy.demo.speech.player import LOOK_EVERY_S, Player
 from deploy.demo.speech.voices import Voice
 from pipeline.errors import SourceError
@@ -31,7 +31,7 @@ class Session:
         voices: Sequence[Voice],
         feed: Feed,
         runner: Runner,
-        places: Places,
+        places: Files,
         show: Show,
     ) -> None:
         self._edges, self._feed, self._runner = edges, feed, runner
@@ -60,12 +60,11 @@ class Session:
         with self._show.bar("playing", round(self._player.seconds)) as bar:
             self._player.play(lambda: self._look(bar))
             self._feed.flush()
-            ended = time.monotonic()
-            while (
-                self._crashed or time.monotonic() - max(ended, self.listener.last_heard) < QUIET_S
-            ):
+            quiet_from = time.perf_counter()
+            while self._crashed or time.perf_counter() - quiet_from < QUIET_S:
                 time.sleep(LOOK_EVERY_S)
                 self._look(bar)
+                quiet_from = max(quiet_from, self.listener.last_heard)
         if stop:
             self._runner.stop()
         if not self.listener.finish(READ_ON_S):
@@ -86,7 +85,7 @@ class Session:
             self._crash()
         elif self._crashed is not None:
             if self._runner.ready():
-                self._crash_s = time.monotonic() - self._crashed
+                self._crash_s = time.perf_counter() - self._crashed
                 self._crashed = None
                 self._show.say(f"[bold green]✓ listening again[/] {self._crash_s:.1f} s after it")
         else:
@@ -97,7 +96,7 @@ class Session:
 
     def _tell(self) -> None:
         """Print an utterance now and then."""
-        now = time.monotonic()
+        now = time.perf_counter()
         while self.listener.fresh:
             final = self.listener.fresh.popleft()
             if now - self._told >= TOLD_EACH_S:
@@ -120,7 +119,7 @@ class Session:
     def _crash(self) -> None:
         self._crash_due = False
         self._show.say("[bold red]✗ killing the pipeline (SIGKILL)[/], and starting it again")
-        self._crashed = time.monotonic()
+        self._crashed = time.perf_counter()
         self._runner.crash()
         self._edges.after_crash(self._places.config, self._places.model, self._runner.port)
         self._runner.start()

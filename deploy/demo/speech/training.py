@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from deploy.demo.run import Files
 from deploy.demo.show import Show, TrainingBar
-from deploy.demo.speech.places import Places
 from deploy.demo.speech.sample import RATE_HZ, Sample, Take
 from export.speech import export_speech
 from pipeline.block import Float32
@@ -25,7 +25,7 @@ AROUND_S = (0.05, 0.4)  # of silence before and after
 
 
 def train(
-    sample: Sample, places: Places, show: Show, *, epochs: int, seed: int, command: str
+    sample: Sample, places: Files, show: Show, *, epochs: int, seed: int, command: str
 ) -> Manifest:
     """Train on strings of ``sample.learnt``, check parity, write the bundle and its report."""
     rng = np.random.default_rng(seed)

@@ -230,6 +230,8 @@ def test_features_and_odd_chunks_are_refused(tmp_path: Path) -> None:
             QUICK.model_copy(update={"chunk_ms": 60}),
             workdir=tmp_path,
         )
+    with pytest.raises(ConfigError, match="give --rate 16000 or 8000"):
+        fit(Corpus(tuple(recordings()), 11_025), QUICK, workdir=tmp_path)
 
 
 def test_the_threshold_keeps_to_what_is_allowed() -> None:

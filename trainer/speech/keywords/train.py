@@ -13,11 +13,12 @@ import numpy as np
 import torch
 
 from pipeline.block import Float32
-from pipeline.errors import ConfigError, DataError
+from pipeline.errors import DataError
 from pipeline.manifest import Audio, Feature
 from trainer.fit import Progress, Silent
 from trainer.speech.data import Corpus
-from trainer.speech.frontend import FrontEnd, FrontEndSettings
+from trainer.speech.frontend import FrontEnd
+from trainer.speech.fronts import HOP_S, sound_settings, whole_frames
 from trainer.speech.keywords.config import KeywordsConfig
 from trainer.speech.keywords.learn import learn
 from trainer.speech.keywords.results import Results
@@ -25,7 +26,6 @@ from trainer.speech.keywords.score import Curve, curve, hear, joined
 from trainer.speech.keywords.sounds import Parts, Sounds, split
 from trainer.speech.model import Shape, SpeechModel
 
-HOP_MS = 10.0
 SAMPLE_STREAMS, SAMPLE_ROWS = 4, 24
 FITTED = 200  # recordings of each kind that features are normalised by
 LEAST_THRESHOLD = 0.05  # however rare false alarms are on the validation part
@@ -119,19 +119,8 @@ def fit(
 
 def build(parts: Parts, rate: int, config: KeywordsConfig) -> SpeechModel:
     """A fresh model whose features are normalised as the training part's are."""
-    step = HOP_MS * config.subsampling
-    if config.chunk_ms % step:
-        raise ConfigError(
-            "training options",
-            [f"chunk_ms: {config.chunk_ms} is not a multiple of {step:g}, 10 ms times subsampling"],
-        )
-    settings = FrontEndSettings(
-        sample_rate_hz=rate,
-        chunk=rate * config.chunk_ms // 1000,
-        hop_ms=HOP_MS,
-        bands=config.bands,
-        mean_s=config.mean_s,
-    )
+    whole_frames(config.chunk_ms, config.subsampling)
+    settings = sound_settings(rate, config.chunk_ms, bands=config.bands, mean_s=config.mean_s)
     front = FrontEnd(settings)
     front.fit([torch.from_numpy(one) for one in _spread(parts.training)])
     torch.manual_seed(config.seed)
@@ -146,7 +135,7 @@ def build(parts: Parts, rate: int, config: KeywordsConfig) -> SpeechModel:
         projected=config.projected,
         dropout=config.dropout,
     )
-    return SpeechModel(front, shape, HOP_MS / 1000.0)
+    return SpeechModel(front, shape, HOP_S)
 
 
 def parameters(model: SpeechModel) -> int:
