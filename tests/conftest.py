@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.brokers import apache, broker, noida
+from tests.logging_state import logging_restored
 
 __all__ = ["apache", "broker", "noida"]
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """Commands that are called in this process configure its logging."""
+    with logging_restored():
+        yield
 
 
 def pytest_configure(config: pytest.Config) -> None:
