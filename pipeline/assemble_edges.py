@@ -24,6 +24,7 @@ from pipeline.config_edges import (
     KafkaSourceConfig,
     SecurityConfig,
 )
+from pipeline.config_tracking import CamerasSourceConfig, DetectionsSourceConfig
 from pipeline.decode.base import Decoder
 from pipeline.decode.blocks import Blocks
 from pipeline.decode.float32_rows import Float32Rows
@@ -75,6 +76,8 @@ def make_source(
         return audio_source(source, heard(manifest), directory, positions, metrics)
     if isinstance(source, MicrophoneSourceConfig):
         return microphone_source(source, heard(manifest), metrics, vitals)
+    if isinstance(source, CamerasSourceConfig | DetectionsSourceConfig):
+        raise ConfigError(f"pipeline {config.name}", [f"source {source.type} is not there yet"])
     return KafkaSource(
         _consumer(config, source, directory),
         _decoder(source, manifest),
@@ -130,6 +133,8 @@ def source_topic(config: PipelineConfig) -> str:
         return source.topic
     if isinstance(source, MicrophoneSourceConfig):
         return microphone_topic(source)
+    if isinstance(source, CamerasSourceConfig):
+        return "cameras"
     return clean_name([Path(source.path).stem])
 
 

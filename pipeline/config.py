@@ -24,6 +24,12 @@ from pipeline.config_edges import (
     KafkaSourceConfig,
     Table,
 )
+from pipeline.config_tracking import (
+    CamerasSourceConfig,
+    DetectionsSourceConfig,
+    DetectorConfig,
+    TrackingConfig,
+)
 from pipeline.errors import ConfigError
 
 
@@ -118,7 +124,12 @@ class PipelineConfig(Table):
         200, ge=1, description="Time between commits; with exactly_once outputs wait for them."
     )
     source: Annotated[
-        KafkaSourceConfig | FileSourceConfig | AudioSourceConfig | MicrophoneSourceConfig,
+        KafkaSourceConfig
+        | FileSourceConfig
+        | AudioSourceConfig
+        | MicrophoneSourceConfig
+        | CamerasSourceConfig
+        | DetectionsSourceConfig,
         Field(discriminator="type"),
     ] = Field(description="Where rows come from.")
     sink: Annotated[
@@ -128,6 +139,10 @@ class PipelineConfig(Table):
     gate: GateConfig | None = Field(
         None, description="A model in front that says when there is something to hear."
     )
+    detector: DetectorConfig = Field(
+        DetectorConfig(), description="What finds people in the pictures of cameras."
+    )
+    tracking: TrackingConfig = Field(TrackingConfig(), description="From detections to tracks.")
     state: StateConfig = Field(StateConfig(), description="States and snapshots.")
 
     @model_validator(mode="after")
