@@ -45,8 +45,11 @@ class Detector(Protocol):
     device: str
     appearance: int
 
-    def detect(self, pictures: Sequence[Picture]) -> list[Detections]:
-        """The boxes of each picture, one entry a picture; raises EngineError."""
+    def detect(self, pictures: Sequence[Picture], cameras: Sequence[str]) -> list[Detections]:
+        """The boxes of each picture, one entry a picture; raises EngineError.
+
+        ``cameras`` names each picture's camera: what is kept between calls is kept by that name.
+        """
         ...
 
     def close(self) -> None:
