@@ -19,15 +19,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.block import Batch, Float32, Records, Reject
-from pipeline.clock import ClockColumn, clock_columns
+from pipeline.block import Batch, Records, Reject
+from pipeline.clock import ClockColumn
 from pipeline.commit import Committer, Every
-from pipeline.cut import Chunks
 from pipeline.dead_letters import DeadLetters
 from pipeline.engines.base import Engine
 from pipeline.errors import SourceError, StreamcellError
-from pipeline.finite import finite_rows
-from pipeline.heads.base import Head, State
+from pipeline.heads.base import Head
 from pipeline.intake import Intake
 from pipeline.metrics import Metrics
 from pipeline.monitor.health import Vitals
@@ -41,6 +39,9 @@ from pipeline.silence import Ending, Silence
 from pipeline.sinks.base import Sink
 from pipeline.snapshots import Snapshots
 from pipeline.sources.base import LogRange, Positions, Source
+from pipeline.step import Rows
+from pipeline.tracking.step import Frames
+from pipeline.tracking.tracker import Tracker
 
 IDLE_S = 0.1  # longest wait for a row, so that stop and commit are never late by more
 
@@ -75,7 +76,7 @@ class Loop:
         source: Source,
         sink: Sink,
         engine: Engine,
-        head: Head,
+        head: Head | Tracker,
         pool: SlotPool,
         partitions: Partitions,
         snapshots: Snapshots,
@@ -86,13 +87,19 @@ class Loop:
         options: Options,
     ) -> None:
         self._source, self._sink, self._engine, self._head = source, sink, engine, head
-        self._chunks = head if isinstance(head, Chunks) else None
         self._pool, self._partitions, self._snapshots = pool, partitions, snapshots
         self._committer, self._metrics, self._view = committer, metrics, view
         self._vitals, self._options = vitals, options
         self._scheduler = Scheduler(pool.capacity)
         self._silence = Silence(options.idle_ttl_us, pool, snapshots, partitions)
         self._dead_letters = DeadLetters(source.topic, options.features, partitions)
+        self._stepper: Rows | Frames
+        if isinstance(head, Tracker):
+            self._stepper = Frames(
+                engine, head, pool, self._dead_letters, metrics, options.max_rows
+            )
+        else:
+            self._stepper = Rows(engine, head, pool, self._dead_letters, metrics, options.clock)
         self._intake = Intake(
             source.topic,
             pool,
@@ -182,47 +189,11 @@ class Loop:
         if self._options.ordered:
             batch = in_order(batch, self._pool.time[batch.slot], self._dead_letters)
         rows = batch.rows(~batch.end) if batch.end.any() else batch
-        outputs = self._apply(rows) if len(rows) else []
+        outputs = self._stepper.step(rows, self._scheduler.round) if len(rows) else []
         if len(rows) < len(batch):
             outputs += self._end(batch.rows(batch.end))
         self._view.observe(rows, outputs)
         self._send(outputs)
-
-    def _apply(self, rows: Batch) -> list[Records]:
-        """Step the engine and the head; a row with a non-finite result leaves their state."""
-        pool, metrics = self._pool, self._metrics
-        x, clock = rows.values, self._options.clock
-        with metrics.stage("gather"):
-            state, head = pool.gather(rows.slot), pool.head.take(rows.slot)
-            if clock:
-                columns = clock_columns(clock, rows.time, pool.time[rows.slot])
-                x = np.concatenate([x, columns], axis=1)
-            if self._chunks is not None:
-                x, whole = self._chunks.join(x, head)
-                if not whole.all():
-                    self._scatter(rows.rows(~whole), state[~whole], head[~whole])
-                    rows, x, state, head = rows.rows(whole), x[whole], state[whole], head[whole]
-        if not len(rows):
-            return []
-        with metrics.stage("step"):
-            y, state = self._engine.step(x, state)
-        metrics.stepped(len(rows))
-        finite = finite_rows(y, state)
-        if finite is not None:
-            reason = "the model's output is not finite"
-            bad = rows.rows(~finite)
-            self._dead_letters.add_rows(bad, "not_finite", reason)
-            if self._chunks is not None:  # what they were joined to goes with them
-                self._scatter(bad, pool.gather(bad.slot), head[~finite])
-            rows, y, state, head = rows.rows(finite), y[finite], state[finite], head[finite]
-        with metrics.stage("head"):
-            outputs, head = self._head.step(rows, y, head)
-        with metrics.stage("scatter"):
-            self._scatter(rows, state, head)
-        return outputs
-
-    def _scatter(self, rows: Batch, state: Float32, head: State) -> None:
-        self._pool.scatter(rows.slot, state, head, rows.offset, rows.time, self._scheduler.round)
 
     def _report_ended(self, silent: Sequence[Ending]) -> None:
         """Report what was open in streams that ended by silence."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
@@ -20,6 +22,7 @@ class TrackingParams(BaseModel):
     min_hits: int = Field(default=3, ge=1)  # frames in a row until a track is reported
     max_misses: int = Field(default=30, ge=0)  # frames without a detection until it ends
     coast: int = Field(default=0, ge=0)  # of these, as many are reported with the predicted box
+    report: Literal["detected", "estimated"] = "detected"  # the box of a track that is seen
     gate: float = Field(default=4.0, gt=0)
     overlap: float = Field(default=0.2, ge=0, le=1)  # least IoU with the prediction: confident
     weak_overlap: float = Field(default=0.5, ge=0, le=1)  # the same of weak detections

@@ -1,0 +1,141 @@
+"""The lives of tracks: when they are confirmed and end, and what is told of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline.block import Batch, Bool, Float32, Int64, Records
+from pipeline.heads.base import State
+from pipeline.tracking.frames import HEADER
+from pipeline.tracking.lines import Line, crossings
+from pipeline.tracking.outputs import CROSS, ENTER, LEAVE, TRACK, box_columns, outputs
+from pipeline.tracking.params import TrackingParams
+from pipeline.tracking.scene import Scene
+
+JITTER = 0.1  # heights of the box: who moves less has not moved, and crosses nothing
+
+
+def finish(
+    frames: Batch, scene: Scene, tracks: State, params: TrackingParams, lines: Sequence[Line]
+) -> list[Records]:
+    """Outputs for the tracks of ``scene``; their lives in ``tracks`` [N, T] go on, in place.
+
+    The model's estimates are in ``tracks`` already.
+    """
+    at = (scene.row, scene.place)
+    seen = scene.seen
+    estimate: Float32 = tracks["box"][at]
+    hits = tracks["hits"][at] + seen
+    misses = np.where(seen, 0, tracks["misses"][at] + 1)
+    size = frames.values[scene.row, :2]
+    was = tracks["confirmed"][at]
+    confirmed = was | (hits >= params.min_hits)
+    lost = (misses > params.max_misses) | ~confirmed | _outside(estimate, size)
+    dead = ~seen & lost
+    time = frames.time[scene.row]
+    tracks["hits"][at], tracks["misses"][at], tracks["confirmed"][at] = hits, misses, confirmed
+    tracks["frames"][at] += 1
+    tracks["entered"][at] = np.where(confirmed & ~was, time, tracks["entered"][at])
+
+    detected = seen[:, None] & (params.report == "detected")
+    boxes = np.where(detected, scene.x[:, :4], estimate).astype(np.float32)
+    told = confirmed & ~dead & (seen | (misses <= params.coast))
+    found = _tracks(frames, scene, tracks, boxes, np.flatnonzero(told))
+    found += _enters(frames, scene, tracks, boxes, np.flatnonzero(confirmed & ~was))
+    if lines:
+        found += _crosses(
+            frames, scene, tracks, estimate, size, np.flatnonzero(confirmed & ~dead), lines
+        )
+    left = np.flatnonzero(dead & was)
+    found += _left(frames, scene.row[left], tracks[scene.row[left], scene.place[left]])
+    tracks["id"][scene.row[dead], scene.place[dead]] = 0
+    return found
+
+
+def leaves(frames: Batch, rows: Int64, tracks: State) -> list[Records]:
+    """The ends of all confirmed ``tracks`` [M, T] of the cameras of ``rows`` [M]."""
+    which, place = np.nonzero((tracks["id"] > 0) & tracks["confirmed"])
+    return _left(frames, rows[which], tracks[which, place])
+
+
+def _outside(boxes: Float32, size: Float32) -> Bool:
+    """Which boxes [n, 4] (centre, width, height) no longer touch the picture [n, 2]."""
+    reach = boxes[:, 2:] / 2
+    centre = boxes[:, :2]
+    return np.asarray(((centre + reach < 0) | (centre - reach > size)).any(axis=1))
+
+
+def _tracks(
+    frames: Batch, scene: Scene, tracks: State, boxes: Float32, told: Int64
+) -> list[Records]:
+    columns = {
+        **_names(frames, scene, tracks, told),
+        **box_columns(boxes[told]),
+        "score": scene.score[told],
+        "seen": scene.seen[told],
+    }
+    return outputs(TRACK, frames, scene.row[told], columns)
+
+
+def _enters(
+    frames: Batch, scene: Scene, tracks: State, boxes: Float32, new: Int64
+) -> list[Records]:
+    columns = {**_names(frames, scene, tracks, new), **box_columns(boxes[new])}
+    return outputs(ENTER, frames, scene.row[new], columns)
+
+
+def _left(frames: Batch, row: Int64, tracks: State) -> list[Records]:
+    """``tracks`` [M] that end with the frames of ``row`` [M]."""
+    values = frames.values
+    number = values[row, HEADER - 1] if values.shape[1] else np.zeros(len(row))
+    columns = {
+        "frame": number.astype(np.int64),
+        "track": tracks["id"],
+        **box_columns(tracks["box"]),
+        "entered": tracks["entered"],
+        "frames": tracks["frames"],
+    }
+    return outputs(LEAVE, frames, row, columns)
+
+
+def _crosses(
+    frames: Batch,
+    scene: Scene,
+    tracks: State,
+    boxes: Float32,
+    size: Float32,
+    alive: Int64,
+    lines: Sequence[Line],
+) -> list[Records]:
+    """Crossings of confirmed tracks; where they stand is kept for the next frame."""
+    at = (scene.row[alive], scene.place[alive])
+    size = np.maximum(size[alive], 1)
+    box = boxes[alive]
+    foot = box[:, :2] / size
+    foot[:, 1] += box[:, 3] / 2 / size[:, 1]
+    before: Float32 = tracks["foot"][at]
+    way = np.linalg.norm((foot - before) * size, axis=1)
+    moved = way > JITTER * box[:, 3]  # never where the last place is not known, NaN
+    tracks["foot"][at] = np.where((moved | np.isnan(way))[:, None], foot, before)
+    found = crossings(lines, frames.key[scene.row[alive]], before, foot, moved)
+    which = alive[found.track]
+    columns = {
+        **_names(frames, scene, tracks, which),
+        "line": found.line,
+        "direction": found.direction,
+        "x": (foot * size)[found.track, 0],
+        "y": (foot * size)[found.track, 1],
+    }
+    return outputs(CROSS, frames, scene.row[which], columns)
+
+
+def _names(
+    frames: Batch, scene: Scene, tracks: State, which: Int64
+) -> dict[str, np.typing.NDArray[np.int64]]:
+    row = scene.row[which]
+    return {
+        "frame": frames.values[row, HEADER - 1].astype(np.int64),
+        "track": tracks["id"][row, scene.place[which]],
+    }
