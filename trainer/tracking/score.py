@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -158,9 +159,8 @@ def _by_frame(rows: Float64, first: int, last: int, what: str) -> list[Int64]:
     if twice.any():
         at = int(np.argmax(twice))
         raise DataError(f"{what}: id {identity[at]:.0f} occurs twice in frame {frame[at]:.0f}")
-    numbers = np.arange(first, last + 2)
-    bounds = np.searchsorted(frame, numbers)
-    return [order[start:stop] for start, stop in zip(bounds[:-1], bounds[1:], strict=True)]
+    bounds = np.searchsorted(frame, np.arange(first, last + 2))
+    return [order[start:stop] for start, stop in pairwise(bounds)]
 
 
 def _matched(score: Float64) -> tuple[Int64, Int64]:
