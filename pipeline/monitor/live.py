@@ -12,8 +12,8 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypedDict
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from pipeline.monitor.letters import Letters
 from pipeline.monitor.outlook import Outlook
 from pipeline.monitor.quality import Quality
 from pipeline.monitor.recent import Stepped, bytes_of
+from pipeline.monitor.sights import FRAME, Glance, Sights
+from pipeline.monitor.sights import KINDS as SIGHTED
+from pipeline.monitor.status import Status
 from pipeline.monitor.watch import ASKED, EVENT, MAX_FEATURES, Watch, key_of, name, search
 
 DEAD_LETTERS = 100
@@ -38,26 +41,6 @@ LOOK_BYTES = 16 << 20  # of what was put out
 LOOK_EVERY_S = 0.05
 MAX_CREDIT_S = 0.05
 SEARCH_LIMIT = 50
-
-
-class Status(TypedDict, total=False):
-    """What the loop tells beside the rows; every call of ``status`` may bring a part of it.
-
-    ``state`` is a word such as ``running`` or ``recovering``, ``threshold`` the score from which
-    a row is alarming, ``recovery`` the share of the replay that is done, ``lag`` in records.
-    """
-
-    state: str
-    model: str
-    task: str
-    engine: str
-    device: str
-    guarantee: str
-    threshold: float | None
-    lag: int
-    recovery: float
-    live_streams: int
-    spilled_streams: int
 
 
 @dataclass(slots=True)
@@ -72,14 +55,15 @@ class Cursor:
     focus: bytes = b""
     points: int = 0
     ahead: int = 0
+    glance: Glance = field(default_factory=Glance)
 
 
 class LiveView:
     """The live page's memory of one pipeline.
 
     ``features`` are the manifest's, ``outlook`` tells of a forecast what is shown, ``hearing`` of
-    speech; ``budget`` is the share of the wall clock that ``observe`` may take for more than
-    counting; ``clock`` gives seconds since 1970.
+    speech, ``sights`` of cameras; ``budget`` is the share of the wall clock that ``observe`` may
+    take for more than counting; ``clock`` gives seconds since 1970.
     """
 
     def __init__(
@@ -90,9 +74,12 @@ class LiveView:
         budget: float = 0.01,
         outlook: Outlook | None = None,
         hearing: Hearing | None = None,
+        sights: Sights | None = None,
     ) -> None:
         if hearing is not None and hearing.sound:
             features = LEVELS  # a chart of samples tells nobody anything
+        if sights is not None:
+            features = FRAME  # nor does one of the corners of boxes
         self._pipeline = pipeline
         self._features = [
             {"name": item.name, "unit": item.unit} for item in features[:MAX_FEATURES]
@@ -104,6 +91,7 @@ class LiveView:
         self._history = History()
         self._outlook = outlook
         self._hearing = hearing
+        self.sights = sights
         self._quality = Quality(() if outlook is None else outlook.scored)
         self._watch = Watch(len(features), outlook)
         self._alarms = Alarms()
@@ -124,6 +112,8 @@ class LiveView:
         """Take note of a batch that was stepped and of all that it put out."""
         now = self._clock()
         scores = None
+        if self.sights is not None:
+            batch = self.sights.observe(batch, records)
         with self._lock:
             for some in records:
                 if some.kind == "score":
@@ -135,6 +125,8 @@ class LiveView:
                     self._keep(self._alarms, some, now)
                 elif some.kind in HEARD and self._hearing is not None:
                     self._keep(self._hearing, some, now)
+                elif some.kind in SIGHTED and self.sights is not None:
+                    self._keep(self.sights, some, now)
             if int(now) != self._second:
                 self._look(now)
                 self._second = int(now)
@@ -182,6 +174,7 @@ class LiveView:
         if first:
             cursor.boot, cursor.second, cursor.alarm, cursor.dead = self._boot, 0, 0, 0
             cursor.heard, cursor.focus, cursor.points = 0, b"", 0
+            cursor.glance.seen = cursor.glance.passage = 0
         with self._lock:
             self._look(now)
             keys = self._watch.keys() if focus else []
@@ -209,6 +202,8 @@ class LiveView:
             "streams": streams,
             **heard,
         }
+        if self.sights is not None:
+            found["sights"] = self.sights.read(cursor.glance)
         if first:
             found |= {
                 "first": True,
@@ -217,6 +212,7 @@ class LiveView:
                 "kept_seconds": SECONDS,
                 "forecast": None if self._outlook is None else self._outlook.facts,
                 "speech": None if self._hearing is None else self._hearing.facts,
+                "tracking": None if self.sights is None else self.sights.facts,
             }
         if focus:
             found["focus"] = self._focus(cursor, focus, key_of(focus, keys), now)
@@ -272,7 +268,7 @@ class LiveView:
         stamped = batch.stamped[::every][batch.live[::every]]
         self._history.add_latency(self._second, np.maximum(self._pending_s - stamped / 1e6, 0.0))
 
-    def _keep(self, kept: Alarms | Hearing, records: Records, now: float) -> None:
+    def _keep(self, kept: Alarms | Hearing | Sights, records: Records, now: float) -> None:
         """Put events aside for the viewers, count them, and watch some of their streams."""
         count, streams = kept.keep(records, storm=self._credit_s < 0)
         for key in streams:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import orjson
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from pipeline.monitor.access import Access
 from pipeline.monitor.live import Cursor, LiveView
+from pipeline.monitor.sights import Glance
 
 EVERY_S = 1.0
+GLANCE_S = 0.2  # the same of what cameras show
 MAX_VIEWERS = 16
+MAX_DIGITS = 18
+JPEG = "image/jpeg"
 STATIC = Path(__file__).parent / "static"
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 
@@ -41,6 +48,7 @@ class Page:
             Route("/static/{file}", self._static),
             Route("/streams", self._streams),
             Route("/live", self._live),
+            Route("/picture", self._picture),
         ]
 
     async def _index(self, request: Request) -> Response:
@@ -76,25 +84,54 @@ class Page:
         headers = {"X-Accel-Buffering": "no"}  # a proxy in between must pass events on at once
         if request.method == "HEAD":
             return Response(media_type="text/event-stream", headers=headers)
-        focus = request.query_params.get("stream") or None
+        query = request.query_params
+        glance = Glance(query.get("camera", ""), query.get("pictures") != "no")
         return StreamingResponse(
-            self._events(focus), media_type="text/event-stream", headers=headers
+            self._events(query.get("stream") or None, glance),
+            media_type="text/event-stream",
+            headers=headers,
         )
 
-    async def _events(self, focus: str | None) -> AsyncIterator[bytes]:
-        """What changed, once a second, until the viewer or the server goes."""
+    async def _picture(self, request: Request) -> Response:
+        """The picture of a camera at a time that the events told of; nothing where it is gone."""
+        if refusal := self._access.refusal(request):
+            return refusal
+        sights, moment = self._view.sights, request.query_params.get("t", "")
+        shown = request.query_params.get("camera", "")
+        camera = None if sights is None else sights.find(shown)
+        if sights is None or camera is None:
+            return PlainTextResponse("no such camera\n", 404)
+        if not (moment.isascii() and moment.isdigit() and len(moment) <= MAX_DIGITS):
+            return PlainTextResponse("t is no time in microseconds\n", 400)
+        found = await run_in_threadpool(sights.jpeg, camera, int(moment))
+        return Response(status_code=204) if found is None else Response(found, 200, None, JPEG)
+
+    async def _events(self, focus: str | None, glance: Glance) -> AsyncIterator[bytes]:
+        """What changed, once a second, until the viewer or the server goes.
+
+        In between, as ``sights``, what changed in the pictures of cameras.
+        """
         self._viewers += 1
+        sights = self._view.sights
         try:
-            cursor = Cursor()
+            cursor = Cursor(glance=glance)
             yield b"retry: 1000\n\n"
+            due = time.monotonic()
             while not self._leaving.is_set():
-                changes = self._view.changes(cursor, focus)
-                data = orjson.dumps(changes, option=orjson.OPT_SERIALIZE_NUMPY)
-                yield b"data: " + data + b"\n\n"
+                if time.monotonic() >= due or sights is None:
+                    due = time.monotonic() + EVERY_S
+                    yield _event(self._view.changes(cursor, focus))
+                elif (seen := sights.read(glance, full=False))["cameras"]:
+                    yield b"event: sights\n" + _event(seen)
+                wait = EVERY_S if sights is None else min(EVERY_S, GLANCE_S)
                 try:
-                    await asyncio.wait_for(self._leaving.wait(), EVERY_S)
+                    await asyncio.wait_for(self._leaving.wait(), wait)
                 except TimeoutError:
                     continue
             yield b"event: bye\ndata: {}\n\n"
         finally:
             self._viewers -= 1
+
+
+def _event(data: dict[str, Any]) -> bytes:
+    return b"data: " + orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n\n"
