@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipeline.assemble_edges import make_sink, make_source, state_path
 from pipeline.assemble_model import EVENTS, open_engine, open_model
+from pipeline.assemble_tracking import slots as cameras
 from pipeline.commit import committer
 from pipeline.config import PipelineConfig
 from pipeline.config_edges import RowsConfig
@@ -29,6 +30,7 @@ from pipeline.sinks.base import Sink
 from pipeline.snapshots import Snapshots
 from pipeline.sources.base import Source
 from pipeline.stores.sqlite import SqliteStore
+from pipeline.tracking.tracker import Tracker
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +65,14 @@ def assemble(
     if tap is not None:
         source = tap(source)
     sink = sink or make_sink(config, EVENTS, directory, stop)
-    pool = SlotPool(config.state.slots, manifest.initial_state(), head.initial)
+    initial = model.initial
+    slots = cameras(config) if isinstance(head, Tracker) else config.state.slots
+    pool = SlotPool(slots, initial, head.initial)
     store = SqliteStore(
         state_path(config, directory),
         topic=source.topic,
         fingerprint=manifest.fingerprint,
-        state_width=manifest.state_width,
+        state_width=len(initial),
         head_dtype=head.dtype,
         head_identity=model.head_identity,
         on_model_change=config.state.on_model_change,
@@ -111,7 +115,7 @@ def assemble(
     return Parts(loop, engine, metrics, view, vitals)
 
 
-def _outlook(head: Head, manifest: Manifest) -> Outlook | None:
+def _outlook(head: Head | Tracker, manifest: Manifest) -> Outlook | None:
     if not isinstance(head, ForecastHead):
         return None
     return Outlook(head.params, manifest.features[:MAX_FEATURES], manifest.sample_interval_s or 0.0)
@@ -128,7 +132,7 @@ def _options(config: PipelineConfig, manifest: Manifest) -> Options:
     late = "accept"
     if isinstance(source, RowsConfig):
         own_times = source.time_field is not None or (
-            source.type == "kafka" and source.payload == "block"
+            source.type == "kafka" and source.payload in ("block", "detections")
         )
         late = source.late or ("reject" if own_times else "accept")
     return Options(

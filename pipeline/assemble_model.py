@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.assemble_sound import check_sound
+from pipeline.assemble_tracking import TASK as TRACKING
+from pipeline.assemble_tracking import check_frames, initial_row, make_tracker
+from pipeline.block import Float32
 from pipeline.bundle import Bundle, read_model
 from pipeline.config import PipelineConfig
 from pipeline.config_edges import RowsConfig
@@ -22,6 +25,8 @@ from pipeline.heads.forecast import forecast_head
 from pipeline.heads.outputs import OutputsHead
 from pipeline.heads.speech import speech_head, speech_identity
 from pipeline.manifest import Manifest
+from pipeline.tracking.outputs import EVENTS as TRACK_EVENTS
+from pipeline.tracking.tracker import Tracker
 
 HEADS: dict[str, Callable[[Manifest], Head]] = {
     "anomaly": anomaly_head,
@@ -32,7 +37,7 @@ HEADS: dict[str, Callable[[Manifest], Head]] = {
 # Of tasks whose head state refers to what the head was given: a name of that.
 IDENTITIES: dict[str, Callable[[Manifest], str]] = {"speech": speech_identity}
 # The kinds of outputs that tell of an event, not of a row.
-EVENTS = frozenset({"alarm", "final", "keyword"})
+EVENTS = frozenset({"alarm", "final", "keyword"}) | TRACK_EVENTS
 WITHOUT_EVENTS = frozenset({"forecast", "outputs"})  # tasks
 
 
@@ -46,8 +51,15 @@ class Model:
     bundle: Bundle
     gate: Bundle | None
     manifest: Manifest
-    head: Head
+    head: Head | Tracker
     head_identity: str
+
+    @property
+    def initial(self) -> Float32:
+        """The state row of a stream that has seen nothing."""
+        if isinstance(self.head, Tracker):
+            return initial_row(self.head)
+        return self.manifest.initial_state()
 
 
 def open_model(config: PipelineConfig, directory: Path) -> Model:
@@ -58,14 +70,17 @@ def open_model(config: PipelineConfig, directory: Path) -> Model:
     """
     bundle = read_model(directory / config.model)
     manifest, gate = bundle.manifest, None
-    if manifest.task not in HEADS:
+    if manifest.task not in (*HEADS, TRACKING):
         raise BundleError(
             f"{bundle.path}: the task {manifest.task!r} has no head in this version; it serves: "
-            + ", ".join(HEADS)
+            + ", ".join((*HEADS, TRACKING))
         )
     if isinstance(config.source, RowsConfig):
         _check_features(bundle, config.source.features)
     check_sound(config, manifest, bundle.path)
+    check_frames(config, manifest, bundle.path)
+    if manifest.task == TRACKING:
+        return Model(bundle, None, manifest, make_tracker(config, manifest), "")
     if manifest.task in WITHOUT_EVENTS and config.sink.emit == "events":
         problem = (
             f'sink.emit is "events", of which a {manifest.task} pipeline has none: nothing would '

@@ -104,8 +104,9 @@ class KafkaSourceConfig(RowsConfig):
         description="Consumer group; its committed offsets are the pipeline's position. "
         "Default: the pipeline's name.",
     )
-    payload: Literal["json", "float32", "block", "pcm"] = Field(
-        "json", description="Layout of the records, see formats.md; `pcm` is sound."
+    payload: Literal["json", "float32", "block", "pcm", "detections"] = Field(
+        "json",
+        description="Layout of the records, see formats.md; `pcm` is sound, `detections` frames.",
     )
     sample_rate_hz: int | None = Field(
         None,
@@ -140,7 +141,7 @@ class KafkaSourceConfig(RowsConfig):
         sound, rows = ("sample_rate_hz", "flush_ms"), (*RowsConfig.model_fields,)
         wrong = [key for key in rows if key not in ("late", "max_record_bytes")]
         if self.payload != "pcm":
-            wrong = list(sound)
+            wrong = list(sound) if self.payload != "detections" else [*wrong, *sound]
         if given := [key for key in wrong if key in self.model_fields_set]:
             raise ValueError(f'payload "{self.payload}" takes no {", ".join(given)}')
         return self

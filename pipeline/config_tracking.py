@@ -142,6 +142,13 @@ class TrackingConfig(Table):
     max_detections: int = Field(
         256, ge=1, le=4096, description="Detections of one frame; the surest are kept."
     )
+    appearance: int = Field(
+        0,
+        ge=0,
+        le=4096,
+        description="Numbers in an appearance vector, of `detector.reid` or of given detections; "
+        "0 for none.",
+    )
     max_gap_s: float = Field(
         5.0, gt=0, description="Tracks end where a camera had no frame for longer."
     )
@@ -158,6 +165,10 @@ class TrackingConfig(Table):
     )
     coast: int | None = Field(
         None, ge=0, description="Of these, so many are reported, with the predicted box."
+    )
+    report: Literal["detected", "estimated"] | None = Field(
+        None,
+        description="The box of a track that is seen: the detector's, or the model's estimate.",
     )
     line: list[LineConfig] = Field(
         [], max_length=32, description="Lines to be crossed: `[[pipeline.tracking.line]]`."

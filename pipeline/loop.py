@@ -94,10 +94,12 @@ class Loop:
         self._silence = Silence(options.idle_ttl_us, pool, snapshots, partitions)
         self._dead_letters = DeadLetters(source.topic, options.features, partitions)
         self._stepper: Rows | Frames
+        tracks = None
         if isinstance(head, Tracker):
-            self._stepper = Frames(
+            self._stepper = frames = Frames(
                 engine, head, pool, self._dead_letters, metrics, options.max_rows
             )
+            tracks = frames.live
         else:
             self._stepper = Rows(engine, head, pool, self._dead_letters, metrics, options.clock)
         self._intake = Intake(
@@ -111,7 +113,7 @@ class Loop:
             self._silence,
             self._commit,
         )
-        self._report = Report(source, pool, partitions, snapshots, metrics, view, vitals)
+        self._report = Report(source, pool, partitions, snapshots, metrics, view, vitals, tracks)
         self._committed: Positions = {}
         self._sent = False  # outputs since the last commit
         self._every = Every(options.commit_every_s)

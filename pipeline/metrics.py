@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollecto
 
 from pipeline.block import Int64, Records, Reject
 from pipeline.heads.forecast import KIND as FORECAST
+from pipeline.monitor.camera_metrics import CameraMetrics
 from pipeline.monitor.forecast_scores import ForecastScores
 from pipeline.monitor.histogram import BulkHistogram, Series
 from pipeline.snapshots import SnapshotStats
@@ -25,8 +26,10 @@ from pipeline.snapshots import SnapshotStats
 STAGES = (
     "poll",
     "decode",
+    "detect",
     "schedule",
     "gather",
+    "associate",
     "step",
     "head",
     "scatter",
@@ -116,6 +119,7 @@ class Metrics:
         self._dead = bounded("output_dead_letters", "Rows sent to the dead-letter sink.", "cause")
         self._alarms = counter("output_alarms_opened", "Alarms opened, over all streams.")
         self._scores = ForecastScores(pipeline, self._counter_by)
+        self.cameras = CameraMetrics(pipeline, self._counter_by, self._gauge_by)
         self._latency = histogram(
             "output_latency_seconds",
             "Time from a record's timestamp to the commit of its outputs.",
@@ -182,6 +186,8 @@ class Metrics:
             self._alarms.inc(opened)
         elif records.kind == FORECAST:
             self._scores.add(records)
+        else:
+            self.cameras.sent(records)
         if self._undelivered_rows < MAX_UNDELIVERED:
             self._undelivered.append(records.stamped)
             self._undelivered_rows += len(records)

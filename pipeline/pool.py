@@ -155,9 +155,12 @@ class SlotPool:
         self.dirty[slots] = False
         return saved
 
-    def residents(self, partition: int) -> Int32:
-        """The slots of a partition's resident streams, ascending."""
-        return np.flatnonzero(self.partition[: self._next] == partition).astype(np.int32)
+    def residents(self, partition: int | None = None) -> Int32:
+        """The slots of a partition's resident streams, or of all, ascending."""
+        held = self.partition[: self._next]
+        return np.flatnonzero(held >= 0 if partition is None else held == partition).astype(
+            np.int32
+        )
 
     def dirty_slots(self) -> Int32:
         """Slots changed since they were last saved, ascending."""

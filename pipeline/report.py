@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pipeline.metrics import Metrics
 from pipeline.monitor.health import Vitals
 from pipeline.monitor.live import LiveView
@@ -12,7 +14,10 @@ from pipeline.sources.base import Positions, Source
 
 
 class Report:
-    """Reads the parts that know, tells those that show; used from the loop's thread."""
+    """Reads the parts that know, tells those that show; used from the loop's thread.
+
+    ``tracks`` says how many tracks there are, of a pipeline that has such.
+    """
 
     def __init__(
         self,
@@ -23,10 +28,12 @@ class Report:
         metrics: Metrics,
         view: LiveView,
         vitals: Vitals,
+        tracks: Callable[[], int] | None,
     ) -> None:
         self._source, self._pool = source, pool
         self._partitions, self._snapshots = partitions, snapshots
         self._metrics, self._view, self._vitals = metrics, view, vitals
+        self._tracks = tracks
 
     def committed(self, positions: Positions) -> None:
         """Everything before ``positions`` is stepped and committed."""
@@ -40,6 +47,8 @@ class Report:
         self._metrics.observe_state(
             lag=lag, live=live, spilled=spilled, recovery=recovery, snapshot=self._snapshots.stats
         )
+        if self._tracks is not None:
+            self._metrics.cameras.tracks(self._tracks())
         self._view.status(
             {
                 "state": "recovering" if recovering else "running",

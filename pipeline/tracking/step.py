@@ -11,6 +11,7 @@ from pipeline.finite import finite_rows
 from pipeline.metrics import Metrics
 from pipeline.pool import SlotPool
 from pipeline.tracking.scene import Scene
+from pipeline.tracking.state import live
 from pipeline.tracking.tracker import Tracker
 
 OVER = "tracks_over_limit"  # detections that began no track: the camera has as many as it may
@@ -58,6 +59,11 @@ class Frames:
         with metrics.stage("scatter"):
             pool.scatter(frames.slot, state, cameras, frames.offset, frames.time, tick)
         return outputs
+
+    def live(self) -> int:
+        """The confirmed tracks of all resident cameras."""
+        pool = self._pool
+        return int(live(pool.head[pool.residents()]).sum())
 
     def _advance(self, scene: Scene, state: Float32) -> tuple[Float32, np.typing.NDArray[np.int64]]:
         """The model's answers [n, K], its states in ``state`` [N, W], and the frames it failed."""

@@ -65,6 +65,10 @@ def exercised(registry: CollectorRegistry | None = None) -> Metrics:
     metrics.sent(records_of("score", [1_000_000, 1_500_000]))
     metrics.sent(records_of("alarm", [1_500_000, 1_500_000], state=["open", "closed"]))
     metrics.sent(forecasts([[0.5, np.nan], [0.25, 2.0]], [[1.0, np.nan], [0.5, 0.0]]))
+    metrics.sent(records_of("cross", [1, 1], line=["door", "door"], direction=["in", "out"]))
+    metrics.cameras.up("hall", True)
+    metrics.cameras.still(3)
+    metrics.cameras.tracks(5)
     metrics.committed(now_us=2_000_000)
     metrics.commit_failed()
     metrics.rebalanced()
@@ -97,6 +101,11 @@ def test_every_call_shows_in_the_scrape() -> None:
     assert value(metrics, "streamcell_output_dead_letters_total", cause="width") == 1
     assert value(metrics, "streamcell_output_rows_total", kind="score") == 2
     assert value(metrics, "streamcell_output_alarms_opened_total") == 1
+    assert value(metrics, "streamcell_camera_up", camera="hall") == 1
+    assert value(metrics, "streamcell_camera_still_frames_total") == 3
+    assert value(metrics, "streamcell_tracking_live_tracks") == 5
+    crossed = "streamcell_tracking_crossings_total"
+    assert value(metrics, crossed, line="door", direction="in") == 1
     assert value(metrics, "streamcell_loop_batch_rows_bucket", le="8.0") == 1
     assert value(metrics, "streamcell_loop_batch_rows_bucket", le="4.0") == 0
     assert value(metrics, "streamcell_loop_stage_duration_seconds_count", stage="step") == 1
