@@ -25,12 +25,11 @@ def tune(
     grid: Grid,
     *,
     rounds: int = 2,
-    told: Callable[[TrackingParams, float], None] = lambda params, value: None,
 ) -> Tuned:
     """Coordinate search for the highest ``judge``: ``grid`` in its order, ``rounds`` times.
 
     Combinations that are no valid parameters are left out, and nothing is judged twice. It ends
-    early after a round that found nothing better. ``told`` hears of every trial.
+    early after a round that found nothing better.
     """
     known: dict[str, float] = {}
 
@@ -38,7 +37,6 @@ def tune(
         name = params.model_dump_json()
         if name not in known:
             known[name] = judge(params)
-            told(params, known[name])
         return known[name]
 
     best, reached = start, value_of(start)
