@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from pipeline.config_edges import Table
+from pipeline.video.address import kind_of
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -16,7 +18,8 @@ class CameraConfig(Table):
     """One camera."""
 
     name: str = Field(pattern=NAME, description="Its name: the stream's key.")
-    url: str = Field(
+    url: str | None = Field(
+        None,
         min_length=1,
         description="`rtsp://…`, `http://…` (MJPEG), `udp://…` (MPEG-TS), `/dev/video0`, or a "
         "file's path.",
@@ -26,6 +29,20 @@ class CameraConfig(Table):
         description="Name of an environment variable that holds the address in place of `url`, "
         "where it has a password.",
     )
+
+    @model_validator(mode="after")
+    def _has_an_address(self) -> CameraConfig:
+        if (self.url is None) == (self.url_env is None):
+            raise ValueError("take one of url and url_env")
+        if self.url_env is not None and not os.environ.get(self.url_env):
+            raise ValueError(f"the environment variable {self.url_env} is not set")
+        kind_of(self.address)
+        return self
+
+    @property
+    def address(self) -> str:
+        """Where it is; may hold a password."""
+        return self.url or os.environ.get(self.url_env or "", "")
 
 
 class CamerasSourceConfig(Table):
@@ -57,6 +74,9 @@ class CamerasSourceConfig(Table):
         names = [camera.name for camera in self.camera]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two cameras have the same name: {', '.join(twice)}")
+        live = [camera.name for camera in self.camera if kind_of(camera.address) != "file"]
+        if self.pace == "all" and live:
+            raise ValueError(f'pace "all" is for files: {", ".join(live)} can\'t wait')
         return self
 
 

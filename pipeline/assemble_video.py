@@ -1,0 +1,62 @@
+"""The cameras of a configuration as a source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.config import PipelineConfig
+from pipeline.config_tracking import CamerasSourceConfig
+from pipeline.detect.base import Detector
+from pipeline.errors import ConfigError
+from pipeline.metrics import Metrics
+from pipeline.monitor.health import Vitals
+from pipeline.sources.base import Source
+from pipeline.tracking.frames import Layout
+from pipeline.video.shot import Witness
+
+
+def cameras_source(
+    config: PipelineConfig,
+    source: CamerasSourceConfig,
+    layout: Layout,
+    detector: Detector,
+    directory: Path,
+    metrics: Metrics,
+    vitals: Vitals,
+    witness: Witness | None = None,
+) -> Source:
+    """What films and detects; files' paths start at ``directory``.
+
+    Raises ConfigError where the detector's appearance vectors have another length than the rows'.
+    """
+    from pipeline.sources.cameras import CamerasSource
+    from pipeline.video.address import address_of
+    from pipeline.video.camera import CameraSpec, Watch
+
+    if detector.appearance != layout.appearance:
+        problem = (
+            f"tracking.appearance is {layout.appearance}, the detector {detector.name} makes "
+            f"vectors of {detector.appearance}"
+        )
+        raise ConfigError(f"pipeline {config.name}", [problem])
+    return CamerasSource(
+        [
+            CameraSpec(camera.name, address_of(camera.address, directory))
+            for camera in source.camera
+        ],
+        detector,
+        layout,
+        topic="cameras",
+        watch=Watch(
+            max_fps=source.max_fps,
+            stall_s=source.stall_s,
+            frozen_s=source.frozen_s,
+            realtime=source.pace == "newest",
+        ),
+        keep=source.pace == "all",
+        dropped=metrics.dropped,
+        health=metrics.cameras.up,
+        vitals=vitals,
+        stage=metrics.stage,
+        witness=witness,
+    )
