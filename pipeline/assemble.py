@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.assemble_edges import make_sink, make_source, state_path
 from pipeline.assemble_model import EVENTS, open_engine, open_model
+from pipeline.assemble_tracking import make_sights
 from pipeline.assemble_tracking import slots as cameras
 from pipeline.commit import committer
 from pipeline.config import PipelineConfig
 from pipeline.config_edges import RowsConfig
+from pipeline.detect.base import Detections
 from pipeline.engines.base import Engine
 from pipeline.heads.base import Head
 from pipeline.heads.forecast import ForecastHead
@@ -23,6 +25,7 @@ from pipeline.monitor.health import Vitals
 from pipeline.monitor.hearing import Hearing
 from pipeline.monitor.live import LiveView
 from pipeline.monitor.outlook import Outlook
+from pipeline.monitor.sights import Sights
 from pipeline.monitor.watch import MAX_FEATURES
 from pipeline.partitions import Partitions
 from pipeline.pool import SlotPool
@@ -31,6 +34,7 @@ from pipeline.snapshots import Snapshots
 from pipeline.sources.base import Source
 from pipeline.stores.sqlite import SqliteStore
 from pipeline.tracking.tracker import Tracker
+from pipeline.video.shot import Shot, Witness
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +55,28 @@ def assemble(
     *,
     sink: Sink | None = None,
     tap: Callable[[Source], Source] | None = None,
+    witness: Witness | None = None,
 ) -> Parts:
     """Build all parts of a pipeline; nothing is connected yet. Raises any StreamcellError.
 
     ``stop`` ends the waiting for a broker that is down. ``sink`` takes the configured one's place;
-    ``tap`` is given the source and returns one that hands on what it delivers.
+    ``tap`` is given the source and returns one that hands on what it delivers. ``witness`` is told
+    of what cameras filmed and what was found in it.
     """
     model = open_model(config, directory)
     bundle, manifest, head = model.bundle, model.manifest, model.head
     engine = open_engine(model, config, directory)
     metrics, vitals = Metrics(config.name), Vitals()
-    source = make_source(config, manifest, directory, stop, metrics=metrics, vitals=vitals)
+    sights = make_sights(config, head) if isinstance(head, Tracker) else None
+    source = make_source(
+        config,
+        manifest,
+        directory,
+        stop,
+        metrics=metrics,
+        vitals=vitals,
+        witness=_both(witness, sights),
+    )
     if tap is not None:
         source = tap(source)
     sink = sink or make_sink(config, EVENTS, directory, stop)
@@ -86,6 +101,7 @@ def assemble(
         manifest.features,
         outlook=_outlook(head, manifest),
         hearing=_hearing(manifest),
+        sights=sights,
     )
     view.status(
         {
@@ -113,6 +129,17 @@ def assemble(
         options=_options(config, manifest),
     )
     return Parts(loop, engine, metrics, view, vitals)
+
+
+def _both(witness: Witness | None, sights: Sights | None) -> Witness | None:
+    if sights is None or witness is None:
+        return witness if sights is None else sights.witness
+
+    def tell(shots: Sequence[Shot], found: Sequence[Detections]) -> None:
+        witness(shots, found)
+        sights.witness(shots, found)
+
+    return tell
 
 
 def _outlook(head: Head | Tracker, manifest: Manifest) -> Outlook | None:

@@ -13,6 +13,8 @@ from pipeline.assemble_sound import (
     microphone_topic,
     pcm_decoder,
 )
+from pipeline.assemble_tracking import layout_of
+from pipeline.assemble_video import cameras_source
 from pipeline.audio.rows import clean_name
 from pipeline.config import PipelineConfig
 from pipeline.config_audio import AudioSourceConfig, MicrophoneSourceConfig
@@ -29,6 +31,7 @@ from pipeline.decode.base import Decoder
 from pipeline.decode.blocks import Blocks
 from pipeline.decode.float32_rows import Float32Rows
 from pipeline.decode.json_rows import JsonRows
+from pipeline.detect.choose import make_detector
 from pipeline.encode.base import Encoder
 from pipeline.encode.json_rows import JsonRows as JsonOutputs
 from pipeline.errors import ConfigError
@@ -40,6 +43,7 @@ from pipeline.sinks.kafka import KafkaSink, ProducerClient, TransactionalKafkaSi
 from pipeline.sources.base import Source
 from pipeline.sources.kafka import ConsumerClient, KafkaSource
 from pipeline.sources.kafka_access import Access
+from pipeline.video.shot import Witness
 
 
 def make_source(
@@ -50,10 +54,12 @@ def make_source(
     *,
     metrics: Metrics,
     vitals: Vitals,
+    witness: Witness | None = None,
 ) -> Source:
-    """The configured source, decoding rows for the manifest's features, or delivering its sound.
+    """The configured source: rows of the manifest's features, its sound, or frames.
 
-    ``metrics`` and ``vitals`` are told of what no row tells: sound that was dropped, and why.
+    ``metrics`` and ``vitals`` are told of what no row tells: sound or frames that were dropped, and
+    why. ``witness`` is told of what cameras filmed.
     """
     source = config.source
     names = [feature.name for feature in manifest.features]
@@ -76,11 +82,16 @@ def make_source(
         return audio_source(source, heard(manifest), directory, positions, metrics)
     if isinstance(source, MicrophoneSourceConfig):
         return microphone_source(source, heard(manifest), metrics, vitals)
-    if isinstance(source, CamerasSourceConfig | DetectionsSourceConfig):
+    if isinstance(source, CamerasSourceConfig):
+        skipped = metrics.cameras.still
+        detector = make_detector(config.detector, directory, skipped=skipped)
+        layout = layout_of(config)
+        return cameras_source(config, source, layout, detector, directory, metrics, vitals, witness)
+    if isinstance(source, DetectionsSourceConfig):
         raise ConfigError(f"pipeline {config.name}", [f"source {source.type} is not there yet"])
     return KafkaSource(
         _consumer(config, source, directory),
-        _decoder(source, manifest),
+        _decoder(config, source, manifest, metrics),
         topic=source.topic,
         brokers=source.brokers,
         assign=source.assign,
@@ -143,7 +154,9 @@ def state_path(config: PipelineConfig, directory: Path) -> Path:
     return directory / (config.state.path or f"state/{config.name}.sqlite")
 
 
-def _decoder(source: KafkaSourceConfig, manifest: Manifest) -> Decoder:
+def _decoder(
+    config: PipelineConfig, source: KafkaSourceConfig, manifest: Manifest, metrics: Metrics
+) -> Decoder:
     limit, missing = source.max_record_bytes, manifest.missing
     names = [feature.name for feature in manifest.features]
     if source.payload == "pcm":

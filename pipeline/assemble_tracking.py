@@ -12,6 +12,7 @@ from pipeline.config_edges import KafkaSourceConfig
 from pipeline.config_tracking import CamerasSourceConfig, DetectionsSourceConfig, LineConfig
 from pipeline.errors import BundleError, ConfigError
 from pipeline.manifest import Manifest
+from pipeline.monitor.sights import Sights
 from pipeline.tracking.frames import Layout
 from pipeline.tracking.lines import Line
 from pipeline.tracking.params import TrackingParams
@@ -65,6 +66,16 @@ def make_tracker(config: PipelineConfig, manifest: Manifest) -> Tracker:
         max_gap_s=tracking.max_gap_s,
         lines=[_line(line) for line in tracking.line],
     )
+
+
+def make_sights(config: PipelineConfig, tracker: Tracker) -> Sights:
+    """What the live page shows of the cameras; pictures only where there are cameras."""
+    printer = None
+    if isinstance(config.source, CamerasSourceConfig):
+        from pipeline.video.jpeg import JpegPrinter
+
+        printer = JpegPrinter()
+    return Sights(tracker.lines, printer=printer, columns=tracker.layout.columns)
 
 
 def initial_row(tracker: Tracker) -> Float32:

@@ -49,15 +49,17 @@ def finish(
             frames, scene, tracks, estimate, size, np.flatnonzero(confirmed & ~dead), lines
         )
     left = np.flatnonzero(dead & was)
-    found += _left(frames, scene.row[left], tracks[scene.row[left], scene.place[left]])
+    row = scene.row[left]
+    found += _left(frames, row, _number(frames, row), tracks[row, scene.place[left]])
     tracks["id"][scene.row[dead], scene.place[dead]] = 0
     return found
 
 
-def leaves(frames: Batch, rows: Int64, tracks: State) -> list[Records]:
-    """The ends of all confirmed ``tracks`` [M, T] of the cameras of ``rows`` [M]."""
+def leaves(frames: Batch, rows: Int64, cameras: State) -> list[Records]:
+    """The ends of all confirmed tracks of ``cameras`` [M], those of ``rows`` [M]."""
+    tracks = cameras["tracks"]
     which, place = np.nonzero((tracks["id"] > 0) & tracks["confirmed"])
-    return _left(frames, rows[which], tracks[which, place])
+    return _left(frames, rows[which], cameras["frame"][which], tracks[which, place])
 
 
 def _outside(boxes: Float32, size: Float32) -> Bool:
@@ -86,12 +88,10 @@ def _enters(
     return outputs(ENTER, frames, scene.row[new], columns)
 
 
-def _left(frames: Batch, row: Int64, tracks: State) -> list[Records]:
-    """``tracks`` [M] that end with the frames of ``row`` [M]."""
-    values = frames.values
-    number = values[row, HEADER - 1] if values.shape[1] else np.zeros(len(row))
+def _left(frames: Batch, row: Int64, number: Int64, tracks: State) -> list[Records]:
+    """``tracks`` [M] that end with the rows ``row`` [M]; ``number`` [M] are their last frames."""
     columns = {
-        "frame": number.astype(np.int64),
+        "frame": number,
         "track": tracks["id"],
         **box_columns(tracks["box"]),
         "entered": tracks["entered"],
@@ -136,6 +136,11 @@ def _names(
 ) -> dict[str, np.typing.NDArray[np.int64]]:
     row = scene.row[which]
     return {
-        "frame": frames.values[row, HEADER - 1].astype(np.int64),
+        "frame": _number(frames, row),
         "track": tracks["id"][row, scene.place[which]],
     }
+
+
+def _number(frames: Batch, row: Int64) -> Int64:
+    """The numbers of the frames in these rows."""
+    return frames.values[row, HEADER - 1].astype(np.int64)

@@ -103,7 +103,7 @@ class Tracker:
         gone: list[Records] = []
         away = np.flatnonzero(passed > self._max_gap_s)
         if len(away):
-            gone = leaves(frames, away, state["tracks"][away])
+            gone = leaves(frames, away, state[away])
             state["tracks"]["id"][away] = 0
             passed[away] = 0.0
         usual = state["interval"]
@@ -129,7 +129,7 @@ class Tracker:
 
     def end(self, batch: Batch, state: State) -> list[Records]:
         """The cameras' streams end, and with them the tracks."""
-        return leaves(batch, np.arange(len(batch)), state["tracks"])
+        return leaves(batch, np.arange(len(batch)), state)
 
     def _frame(self, row: int, values: Float32, interval: float, camera: State) -> Scene:
         """The tracks of one frame, with new ones for detections that are nobody's."""

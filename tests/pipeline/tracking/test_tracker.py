@@ -129,6 +129,18 @@ def test_a_camera_that_was_away_begins_anew(make: Make) -> None:
     assert [track["track"] for track in rows(found, TRACK)] == [2]
 
 
+def test_the_end_of_a_stream_ends_its_tracks(make: Make) -> None:
+    """Those that were told of, with the last frame's number."""
+    tracker = make(min_hits=2)
+    for number in range(5):
+        boxes = [walker(number, (100, 100), (2, 0))] + [walker(0, (600, 300), (0, 0))] * (
+            number > 3
+        )
+        run(tracker, number, *boxes)
+    ends = rows(tracker.end(5 * INTERVAL_US), LEAVE)
+    assert [(event["track"], event["frame"]) for event in ends] == [(1, 4)]
+
+
 def test_dropped_frames_do_not_break_a_track(make: Make) -> None:
     """The camera's times tell how far somebody has gone meanwhile."""
     tracker = make()
