@@ -143,4 +143,4 @@ def _names(
 
 def _number(frames: Batch, row: Int64) -> Int64:
     """The numbers of the frames in these rows."""
-    return frames.values[row, HEADER - 1].astype(np.int64)
+    return np.asarray(frames.values[row, HEADER - 1], np.int64)
