@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 import pipeline
-from deploy.commands import check, demo, doctor, evaluate, export, inspect, listen, run, train
+from deploy.commands import (
+    check,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    inspect,
+    listen,
+    run,
+    track,
+    train,
+)
 from deploy.listen.text import printable_lines
 from pipeline.errors import StreamcellError
 
@@ -27,6 +38,7 @@ app.command("doctor")(doctor.doctor)
 app.command("check")(check.check)
 app.command("run")(run.run)
 app.command("listen")(listen.listen)
+app.command("track")(track.track)
 app.command("demo")(demo.demo)
 
 
