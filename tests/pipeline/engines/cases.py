@@ -15,6 +15,7 @@ from export.precision import Lowered, Target
 from export.reference import TorchEngine
 from export.untrained import untrained_anomaly_bundle, untrained_forecast_bundle
 from export.untrained_speech import untrained_speech_bundle
+from export.untrained_tracking import untrained_tracking_bundle
 from pipeline.block import Float32
 from pipeline.bundle import Bundle, read_bundle
 from pipeline.engines.base import Engine
@@ -75,16 +76,23 @@ def _speech(folder: Path) -> Path:
     return path
 
 
+def _tracking(folder: Path) -> Path:
+    path = folder / "tracking.onnx"
+    untrained_tracking_bundle(path, "lstm", hidden=8)
+    return path
+
+
 # A new task's bundle joins every test by being listed here.
 TASKS: dict[str, Callable[[Path], Path]] = {
     "lstm": small_bundle,
     "anomaly": _anomaly,
     "forecast": _forecast,
     "speech": _speech,
+    "tracking": _tracking,
 }
 
 # A forecaster's state is a window of rows, in which nothing builds up.
-STEPS = {"test": 10_000, "anomaly": 10_000, "forecast": 500, "speech": 2000}
+STEPS = {"test": 10_000, "anomaly": 10_000, "forecast": 500, "speech": 2000, "tracking": 2000}
 
 # Name → the task's bundle, and what it is lowered to for which engine.
 MODELS: dict[str, tuple[str, tuple[Lowered, Target] | None, Precision]] = {
@@ -94,6 +102,14 @@ MODELS: dict[str, tuple[str, tuple[Lowered, Target] | None, Precision]] = {
     "forecast-int8-for-tensorrt": ("forecast", ("int8", "tensorrt"), INT8),
 }
 FOR_ONNX_RUNTIME = {"anomaly-int8"}  # TensorRT has other operators for bytes
+
+
+def boxes(count: int, rng: np.random.Generator) -> Float32:
+    """Rows of tracks, of which one in five is not seen; in a picture of few pixels."""
+    seen = rng.random((count, 1)) < 0.8
+    box = rng.uniform([0, 0, 0.5, 1], [4, 3, 1, 2], (count, 4))
+    interval = rng.choice([1 / 30, 1 / 15], (count, 1))
+    return np.concatenate([box * seen, seen, interval], axis=1).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -115,6 +131,8 @@ class Model:
         manifest = self.bundle.manifest
         if manifest.audio is not None:
             return rng.normal(scale=0.1, size=(count, manifest.audio.chunk)).astype(np.float32)
+        if manifest.task == "tracking":
+            return boxes(count, rng)
         features = rng.normal(size=(count, len(manifest.features)))
         lacking = rng.random((count, len(manifest.missing))) < 0.1
         features[:, list(manifest.missing)] = np.where(
