@@ -62,11 +62,13 @@ def report_table(table: Mapping[str, Any]) -> Table:
 
     columns, rows = table["columns"], table["rows"]
     digits = table.get("digits", 3)
+    each = digits if isinstance(digits, list) else [digits] * len(columns)
     shown = Table(title=table["title"], title_justify="left", box=None, pad_edge=False)
     for number, name in enumerate(columns):
         words = any(isinstance(row[number], str) for row in rows)
         shown.add_column(name, justify="left" if words else "right")
     for number, row in enumerate(rows):
         strong = number in table.get("highlight", ())
-        shown.add_row(*(plain_text(cell, digits) for cell in row), style="bold" if strong else None)
+        cells = (plain_text(cell, places) for cell, places in zip(row, each, strict=True))
+        shown.add_row(*cells, style="bold" if strong else None)
     return shown
