@@ -29,6 +29,7 @@ from pipeline.config_edges import (
 from pipeline.config_tracking import CamerasSourceConfig, DetectionsSourceConfig
 from pipeline.decode.base import Decoder
 from pipeline.decode.blocks import Blocks
+from pipeline.decode.detections import DetectionFrames
 from pipeline.decode.float32_rows import Float32Rows
 from pipeline.decode.json_rows import JsonRows
 from pipeline.detect.choose import make_detector
@@ -159,6 +160,9 @@ def _decoder(
 ) -> Decoder:
     limit, missing = source.max_record_bytes, manifest.missing
     names = [feature.name for feature in manifest.features]
+    if source.payload == "detections":
+        layout = layout_of(config)
+        return DetectionFrames(layout, dropped=metrics.dropped, max_record_bytes=limit)
     if source.payload == "pcm":
         return pcm_decoder(source, heard(manifest))
     if source.payload == "json":
