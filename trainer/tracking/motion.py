@@ -72,7 +72,8 @@ class Motion(StepModule):
     - ``next``: where it will be one interval later;
     - ``sd``: by how much (standard deviation) the box that is then detected will be off ``next``.
 
-    A row that is not seen leaves the track where it was expected to be.
+    A row that is not seen leaves the track where it was expected to be. The sizes then stay: their
+    velocity is little more than the detector's noise, and would shrink people to nothing.
     """
 
     def __init__(self, memory: tuple[Part, ...]) -> None:
@@ -101,8 +102,11 @@ class Motion(StepModule):
         at, seen, interval = torch.split(x, [4, 1, 1], dim=1)
         row = Row(at, seen, interval.clamp(SHORTEST_S, LONGEST_S))
         now, sd, memory = self.advance(row, known > 0.5, Kinematics(box, velocity), memory)
-        y = pack([now.box, now.after(row.interval), sd])
-        return y, pack([torch.ones_like(known), now.box, now.velocity, *memory])
+        velocity = torch.cat([now.velocity[:, :2], row.seen * now.velocity[:, 2:]], dim=1)
+        ahead = Kinematics(now.box, velocity).after(row.interval)
+        return pack([now.box, ahead, sd]), pack(
+            [torch.ones_like(known), now.box, velocity, *memory]
+        )
 
     def forward(self, sequence: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """All rows of each track, step by step: each prediction is what the next starts from."""
