@@ -3,6 +3,7 @@
 
 import { element, legend, part, setText } from "./dom.js";
 import { figure, moment, number, time } from "./format.js";
+import * as crowd from "./crowd.js";
 import * as hearing from "./hearing.js";
 import * as outlook from "./outlook.js";
 import { draw } from "./plot.js";
@@ -32,7 +33,7 @@ export function create(root, store, actions) {
     if (cursor !== null) cursor = Math.min(cursor, times.length - 1);
     const at = cursor === null ? null : times[cursor];
     nodes.score.hidden = !shown.scored;
-    scale = draw(nodes.value, { x, lines: shown.lines, areas: shown.areas, bands: shown.bands, range: shown.range, cursor: at, timeAxis: !shown.scored });
+    scale = draw(nodes.value, { x, lines: shown.lines, areas: shown.areas, bands: shown.bands, range: shown.range, floor: shown.floor, whole: shown.whole, cursor: at, timeAxis: !shown.scored });
     if (shown.scored) draw(nodes.score, { x, ...shown.score, bands: shown.plain, cursor: at, floor: 0 });
     nodes.value.setAttribute("aria-label", summary(store, focus, coming));
     setText(nodes.readout, readout(store, focus, coming, cursor));
@@ -43,10 +44,11 @@ export function create(root, store, actions) {
   }
 
   function showFeatures() {
-    const wanted = JSON.stringify([store.features, store.feature, hearing.levelled(store)]);
+    const together = hearing.levelled(store) || Boolean(store.tracking); // all in one chart
+    const wanted = JSON.stringify([store.features, store.feature, together]);
     if (wanted === chips) return;
     chips = wanted;
-    nodes.features.hidden = store.features.length < 2 || hearing.levelled(store);
+    nodes.features.hidden = store.features.length < 2 || together;
     nodes.features.replaceChildren(
       ...store.features.map((feature, place) =>
         element("button", {
@@ -98,6 +100,7 @@ export function create(root, store, actions) {
 
 function views(store, focus, coming) {
   if (hearing.levelled(store)) return sound(store, focus);
+  if (store.tracking) return crowd.drawn(focus);
   const { feature } = store;
   const unit = store.features[feature]?.unit;
   const name = store.features[feature]?.name ?? "value";
@@ -155,6 +158,7 @@ function readout(store, focus, coming, cursor) {
   const place = cursor ?? focus.t.length - 1;
   if (place < 0) return "";
   if (hearing.levelled(store)) return hearing.readout(store, focus, place);
+  if (store.tracking) return crowd.readout(store, focus, place);
   if (place >= focus.t.length) return outlook.readout(store, coming, place - focus.t.length);
   const unit = store.features[feature]?.unit ?? "";
   const value = focus.v[place][feature];

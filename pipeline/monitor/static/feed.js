@@ -4,12 +4,16 @@
 const RETRY_MS = 2000;
 
 export class Feed {
-  // `message(change)` gets every message, `state(connected)` is told of coming and going.
-  constructor({ message, state }) {
+  // `message(change)` gets every message, `sights(change)` what cameras show in between,
+  // `state(connected)` is told of coming and going.
+  constructor({ message, sights, state }) {
     this.message = message;
+    this.sights = sights;
     this.state = state;
     this.source = null;
     this.retry = null;
+    this.camera = null; // the one that is shown large
+    this.pictures = true;
   }
 
   // Connect, asking for the points of one stream (or of none: null).
@@ -17,13 +21,17 @@ export class Feed {
     this.focus = focus;
     this.source?.close();
     clearTimeout(this.retry);
-    const query = focus === null ? "" : `?stream=${encodeURIComponent(focus)}`;
-    const source = new EventSource(`/live${query}`);
+    const query = new URLSearchParams();
+    if (focus !== null) query.set("stream", focus);
+    if (this.camera !== null) query.set("camera", this.camera);
+    if (!this.pictures) query.set("pictures", "no");
+    const source = new EventSource(`/live?${query}`);
     this.source = source;
     source.onmessage = (event) => {
       this.state(true);
       this.message(JSON.parse(event.data));
     };
+    source.addEventListener("sights", (event) => this.sights(JSON.parse(event.data)));
     source.addEventListener("bye", () => this.state(false));
     source.onerror = () => {
       this.state(false);

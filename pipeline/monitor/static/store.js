@@ -1,5 +1,7 @@
 // What the page knows, put together from the messages. Panels read it, only `apply` changes it.
 
+import { Sights } from "./sights.js";
+
 const POINTS = 600;
 const COLUMNS = ["rows", "batches", "rejects", "events", "p50", "p99"];
 const SCORES = ["scores", "pinball", "covered"]; // of forecasts, a list for each scored horizon
@@ -12,6 +14,7 @@ export class Store {
     this.connected = false;
     this.selected = null;
     this.feature = 0;
+    this.large = null; // the camera that is shown large
     this.reset();
   }
 
@@ -24,6 +27,8 @@ export class Store {
     for (const name of [...COLUMNS, ...SCORES]) this.seconds[name] = [];
     this.forecast = null;
     this.speech = null;
+    this.tracking = null;
+    this.sights = new Sights();
     this.heard = new Map();
     this.running = {};
     this.alarms = new Map();
@@ -41,6 +46,7 @@ export class Store {
       this.keptSeconds = change.kept_seconds;
       this.forecast = change.forecast;
       this.speech = change.speech;
+      this.tracking = change.tracking;
       if (this.wanted) this.wantFeature(this.wanted);
     }
     this.time = change.time;
@@ -59,6 +65,7 @@ export class Store {
     }
     while (this.heard.size > 200) this.heard.delete(this.heard.keys().next().value);
     this.running = change.running ?? {}; // by stream, the text of an utterance that goes on
+    if (change.sights) this.sights.apply(change.sights);
     this.dead = this.dead.concat(change.dead).slice(-100);
     if (change.focus && change.focus.key === this.selected) this.addPoints(change.focus);
   }

@@ -38,6 +38,10 @@ const TILES = {
     const what = speech?.form === "words" ? "utterances" : "keywords";
     return [count(sum(seconds.events)), `${what} in 10 min`];
   }],
+  people: ["In the pictures", ({ sights, time }) => [
+    count(sights.present(time)),
+    `${count(sights.entered)} came, ${count(sights.left)} left`,
+  ]],
   quality: ["In the band", ({ forecast, seconds }) => {
     if (!forecast) return [NONE, ""];
     const all = (sums) => sum(sums.map(sum));

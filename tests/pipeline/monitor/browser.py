@@ -66,27 +66,17 @@ class Browser:
         """Set the size of the page in CSS pixels, and light or dark."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._devtools("Emulation.setEmulatedMedia", {"features": [scheme]})
-        self._devtools(
-            "Emulation.setDeviceMetricsOverride",
-            {
-                "width": width,
-                "height": height,
-                "deviceScaleFactor": 1,
-                "mobile": width < 600,
-            },
-        )
+        self._resize(width, height)
 
     def screenshot(self) -> bytes:
         """The page as PNG, all of its height."""
-        height = self.run("return document.documentElement.scrollHeight")
-        width = self.run("return innerWidth")
-        shot = self._devtools(
-            "Page.captureScreenshot",
-            {
-                "captureBeyondViewport": True,
-                "clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1},
-            },
-        )
+        width, before = self.run("return [innerWidth, innerHeight]")
+        # A shot of a part, or beyond the view, now and then has plain colours for canvases.
+        self._resize(width, self.run("return document.documentElement.scrollHeight"))
+        self._devtools("Emulation.setScrollbarsHidden", {"hidden": True})
+        shot = self._devtools("Page.captureScreenshot", {})
+        self._devtools("Emulation.setScrollbarsHidden", {"hidden": False})
+        self._resize(width, before)
         return base64.b64decode(shot["data"])
 
     def press(self, key: str) -> None:
@@ -120,6 +110,12 @@ class Browser:
     def close(self) -> None:
         """End the session and its browser."""
         self._ask("DELETE", self._session, None)
+
+    def _resize(self, width: int, height: int) -> None:
+        self._devtools(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
+        )
 
     def _devtools(self, command: str, parameters: dict[str, Any]) -> Any:
         return self._ask(
