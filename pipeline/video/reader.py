@@ -86,7 +86,7 @@ class Reader:
                 yield Read(None, arrived_s, None)
                 continue
             for frame in frames:
-                whole = not frame.is_corrupt
+                whole = not (frame.is_corrupt or packet.is_corrupt)
                 yield Read(frame if whole else None, arrived_s, frame.time)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -64,13 +65,14 @@ class Rate:
 
     def __init__(self, max_fps: float) -> None:
         self._step_us = 1e6 / max_fps if max_fps else 0.0
-        self._due_us = 0.0
+        self._due_us = -math.inf
 
     def lets(self, time_us: int) -> bool:
         """Whether the frame of ``time_us`` is one of them."""
         # Half a step early is in time: a camera at exactly this rate loses none to its jitter.
         if time_us < self._due_us - self._step_us / 2:
             return False
-        # After a pause nothing is made up for.
-        self._due_us = max(self._due_us, time_us - self._step_us / 2) + self._step_us
+        if time_us > self._due_us + self._step_us:
+            self._due_us = time_us  # after a pause nothing is made up for
+        self._due_us += self._step_us
         return True

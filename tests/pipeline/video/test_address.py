@@ -1,0 +1,55 @@
+"""Kinds of addresses, and what is told of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.video.address import address_of, kind_of, without_secrets
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "live"),
+    [
+        ("rtsp://host/a", "network", True),
+        ("HTTP://host/a", "network", True),
+        ("udp://239.0.0.1:1234", "network", True),
+        ("/dev/video0", "device", True),
+        ("clips/a.mp4", "file", False),
+        ("/clips/a.mp4", "file", False),
+    ],
+)
+def test_an_address_tells_what_it_is(text: str, kind: str, live: bool) -> None:
+    """Files' paths start at the folder of the configuration."""
+    address = address_of(text, Path("/etc/cell"))
+    assert (address.kind, address.live) == (kind, live)
+    if text == "clips/a.mp4":
+        assert address.url == address.shown == "/etc/cell/clips/a.mp4"
+
+
+@pytest.mark.parametrize("text", ["ftp://host/a", "file:///a.mp4", "gopher://u:secret@h"])
+def test_other_protocols_are_refused(text: str) -> None:
+    """With those that there are, and without what may be secret."""
+    with pytest.raises(ValueError, match="rtsp://, rtsps://, http://, https://, udp://") as error:
+        kind_of(text)
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("rtsp://host:554/h264?token=secret", "rtsp://host:554"),
+        ("rtsp://user:secret@host:554/secret", "rtsp://host:554"),
+        ("rtsp://user:sec@ret@host/", "rtsp://host"),
+        ("http://[::1]:80/x", "http://[::1]:80"),
+        ("http://secret@host?secret", "http://host"),
+        ("rtsp://user:secret/secret@host/x", "rtsp://…"),
+        ("rtsp://user:secret?secret@host/x", "rtsp://…"),
+        ("udp://@239.0.0.1:1234", "udp://239.0.0.1:1234"),
+    ],
+)
+def test_only_protocol_and_host_are_shown(url: str, shown: str) -> None:
+    """Passwords may stand anywhere else."""
+    assert without_secrets(url) == shown
+    assert "secret" not in shown
