@@ -1,23 +1,13 @@
-"""Detections that others made, from their configuration: records of Kafka, or files."""
+"""The files of detections of a configuration as a source."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.config_edges import KafkaSourceConfig
 from pipeline.config_tracking import DetectionsSourceConfig
-from pipeline.decode.base import Decoder
-from pipeline.decode.detections import DetectionFrames
 from pipeline.sources.base import Source
 from pipeline.tracking.frames import Layout
-
-
-def detections_decoder(
-    source: KafkaSourceConfig, layout: Layout, dropped: Callable[[str, int], None]
-) -> Decoder:
-    """What decodes the records of payload ``detections``; ``dropped(cause, n)`` counts boxes."""
-    return DetectionFrames(layout, dropped=dropped, max_record_bytes=source.max_record_bytes)
 
 
 def detections_source(

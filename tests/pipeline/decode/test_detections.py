@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,7 @@ from pipeline.decode.detections import APPEARANCE, DetectionFrames
 from pipeline.decode.frame_rows import INVALID, OVER_LIMIT
 from pipeline.tracking.frames import Frame, Layout
 from tests.pipeline.decode.raw import FIRST_OFFSET, STAMPED, raw
+from tests.shared import REPOSITORY
 
 NAMES = ("left", "top", "width", "height", "score")
 BOX = [10.0, 20.0, 30.0, 60.0, 0.75]
@@ -259,3 +261,13 @@ def test_no_record_is_too_odd_to_decode(values: list[bytes | str | None]) -> Non
             assert np.isfinite(found.appearance).all()
             assert (found.boxes[:, 2:] > 0).all()
     assert sorted(places) == list(range(FIRST_OFFSET, FIRST_OFFSET + len(values)))
+
+
+def test_the_documented_record_is_a_row() -> None:
+    """The example of the page on formats."""
+    page = (REPOSITORY / "docs" / "formats.md").read_text()
+    (example,) = re.findall(r"```json\n(\{.*\"detections\".*\})\n```", page)
+    rig = Rig()
+    (found,) = rig.frames(example.encode())
+    assert (found.number, found.size, len(found.found)) == (1201, (1920, 1080), 2)
+    assert not rig.dropped

@@ -11,6 +11,8 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from tests.pipeline.detect.pets import yolox
+
 Array = npt.NDArray[Any]
 SIZE = (64, 96)  # height and width of the input
 CELLS = 8 * 12 + 4 * 6 + 2 * 3  # of its grids
@@ -86,6 +88,19 @@ def says(
     graph = helper.make_graph(nodes, "says", inputs, results, constants)
     opset = helper.make_opsetid("", 13)
     return model_file(path, helper.make_model(graph, opset_imports=[opset], ir_version=8))
+
+
+def freed(path: Path, *, whole: bool) -> Path:
+    """YOLOX nano with a free batch; without ``whole`` one is still built into it."""
+    model = onnx.load(str(yolox()))
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "n"
+    for one in model.graph.initializer:
+        shape = numpy_helper.to_array(one)
+        if whole and shape.tolist() == [1, 85, -1]:
+            one.CopyFrom(numpy_helper.from_array(np.array([0, 85, -1]), one.name))
+    onnx.save(model, str(path))
+    return path
 
 
 def stripes(path: Path, *, batch: int | str = "n") -> Path:

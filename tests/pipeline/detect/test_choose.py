@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from pipeline.config import load_config
 from pipeline.config_tracking import DetectorConfig
 from pipeline.detect import opencv
 from pipeline.detect.choose import make_detector
@@ -16,6 +19,7 @@ from pipeline.detect.hog import HogDetector
 from pipeline.detect.onnx import OnnxDetector
 from pipeline.errors import EngineError
 from tests.pipeline.detect.models import says, stripes
+from tests.shared import REPOSITORY
 
 
 def uncounted(pictures: int) -> None:
@@ -70,7 +74,18 @@ def test_half_a_configuration_is_refused(given: dict[str, object]) -> None:
 
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the extra that brings it."""
-    monkeypatch.setitem(__import__("sys").modules, "cv2", None)
+    monkeypatch.setitem(sys.modules, "cv2", None)
     opened: Callable[[], object] = opencv.opencv
     with pytest.raises(EngineError, match="extra `camera`"):
         opened()
+
+
+def test_the_documented_configurations_load(tmp_path: Path) -> None:
+    """Every TOML block of the page is a whole pipeline file."""
+    page = (REPOSITORY / "docs" / "detectors.md").read_text()
+    blocks = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    for block in blocks:
+        path = tmp_path / "pipeline.toml"
+        path.write_text(block)
+        load_config(path)
+    assert len(blocks) == 2

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto
 
 from pipeline.detect.base import Detections, Picture
 from pipeline.detect.model import AT_ONCE
 from pipeline.detect.onnx import OnnxDetector
 from pipeline.errors import EngineError
-from tests.pipeline.detect.models import CELLS, SIZE, says
+from tests.pipeline.detect.models import CELLS, SIZE, freed, says
 from tests.pipeline.detect.pets import pictures, recall_precision, truth, yolox
 
 
@@ -137,19 +137,6 @@ def test_files_that_are_no_detector_are_refused(said: str, tmp_path: Path) -> No
         path.write_bytes(model.SerializeToString())
     with pytest.raises(EngineError, match=f"m.onnx: .*{said}"):
         OnnxDetector(path)
-
-
-def freed(path: Path, *, whole: bool) -> Path:
-    """YOLOX nano with a free batch; without ``whole`` one is still built into it."""
-    model = onnx.load(str(yolox()))
-    for value in (*model.graph.input, *model.graph.output):
-        value.type.tensor_type.shape.dim[0].dim_param = "n"
-    for one in model.graph.initializer:
-        shape = numpy_helper.to_array(one)
-        if whole and shape.tolist() == [1, 85, -1]:
-            one.CopyFrom(numpy_helper.from_array(np.array([0, 85, -1]), one.name))
-    onnx.save(model, str(path))
-    return path
 
 
 @pytest.fixture(scope="module")
