@@ -40,6 +40,8 @@ class CamerasSource:
     ``keep``: every frame is used, and files wait for that. ``dropped(cause, rows)`` counts what was
     not used, ``health(camera, up)`` is told when a camera comes or goes, ``vitals`` when there is
     none; ``stage(name)`` times decoding and detecting; ``witness`` sees what was found.
+
+    Raises SourceError where PyAV is missing.
     """
 
     replayable = False
@@ -59,6 +61,7 @@ class CamerasSource:
         stage: Callable[[str], AbstractContextManager[None]],
         witness: Witness | None = None,
     ) -> None:
+        check_library()
         self.topic = topic
         self._detector, self._layout = detector, layout
         self._dropped, self._health, self._vitals = dropped, health, vitals
@@ -81,7 +84,6 @@ class CamerasSource:
 
         A live camera that is not there does not keep the others from starting.
         """
-        check_library()
         for camera in self._cameras:
             camera.start()
         files = [camera for camera in self._cameras if not camera.spec.address.live]

@@ -135,8 +135,8 @@ class Camera:
                 self._read_live()
             except SourceError as error:
                 self.lost = str(error)
-            if time.monotonic() - opened_s > RETRY_S[1]:
-                retry_s = RETRY_S[0]  # it had worked: this is a new fault
+            if self._last_s - opened_s > RETRY_S[1]:
+                retry_s = RETRY_S[0]  # it had worked for long: this is a new fault
             if told != self.lost and not self._mailbox.closed:
                 told = self.lost
                 log.warning("a camera is lost; trying again", camera=self.spec.name, why=told)

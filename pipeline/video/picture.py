@@ -13,10 +13,7 @@ if TYPE_CHECKING:
 
 
 class Painter:
-    """Converts the frames of one camera, of any size; what it needs for that it keeps.
-
-    Raises SourceError where PyAV is missing.
-    """
+    """Converts the frames of one camera, of any size; what it needs for that it keeps."""
 
     def __init__(self) -> None:
         from av.video.reformatter import VideoReformatter
