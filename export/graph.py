@@ -38,7 +38,7 @@ def step_graph(module: StepModule, x: Tensor) -> onnx.ModelProto:
     """
     training = module.training
     try:
-        with _quiet():
+        with quiet():
             program = torch.onnx.export(
                 _Step(module).eval(),
                 (x.contiguous(), module.initial_state(len(x))),
@@ -57,11 +57,11 @@ def step_graph(module: StepModule, x: Tensor) -> onnx.ModelProto:
     if program is None:
         raise BundleError(f"{type(module).__name__} can't be exported to ONNX")
     model = program.model_proto
-    _strip(model)
+    strip(model)
     return model
 
 
-def _strip(model: onnx.ModelProto) -> None:
+def strip(model: onnx.ModelProto) -> None:
     """Remove what the exporter notes about the source code."""
     graph = model.graph
     holders: list[Any] = [model, graph, *graph.node, *graph.initializer]
@@ -73,7 +73,7 @@ def _strip(model: onnx.ModelProto) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without the exporter's chatter: it warns of its own deprecations and optional packages."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level

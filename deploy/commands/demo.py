@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from pipeline.errors import ConfigError
+from pipeline.logs import configure_logs
 
 NEEDED = ("torch", "onnx", "onnxscript", "onnxruntime", "matplotlib")
 
@@ -23,13 +24,15 @@ class Task(StrEnum):
     anomaly = "anomaly"
     forecast = "forecast"
     speech = "speech"
+    tracking = "tracking"
 
 
 def demo(
     task: Annotated[
         Task,
         typer.Argument(
-            help="Alarms of a machine's temperature, a city's taxi demand, or spoken digits."
+            help="Alarms of a machine's temperature, a city's taxi demand, spoken digits, or "
+            "people before cameras."
         ),
     ] = Task.anomaly,
     out: Annotated[
@@ -53,7 +56,10 @@ def demo(
     streams: Annotated[
         int | None,
         typer.Option(
-            min=1, max=20_000, help="Live streams. Default: 300; forecast: 100; speech: 24."
+            min=1,
+            max=20_000,
+            help="Live streams. Default: 300; forecast: 100; speech: 24; tracking: 4 cameras, "
+            "which is the most.",
         ),
     ] = None,
     rows: Annotated[
@@ -86,8 +92,9 @@ def demo(
     demand and foresees each half hour of the next day, with quantiles, for
     100 live streams. Both series are of the Numenta Anomaly Benchmark. speech:
     it learns spoken digits, which 24 microphones then hear in real time and in
-    noise, from recordings kept aside (Free Spoken Digit Dataset). At the
-    end everything is counted from the outputs. Exits with 1 if anything was
+    noise, from recordings kept aside (Free Spoken Digit Dataset). tracking:
+    drawn people walk before four cameras, and are found, followed and counted
+    at a line. At the end everything is counted from the outputs. Exits with 1 if anything was
     lost or doubled. Takes a few minutes on two cores.
 
     Examples:
@@ -96,6 +103,8 @@ def demo(
       streamcell demo forecast
 
       streamcell demo speech
+
+      streamcell demo tracking
 
       streamcell demo --crash
 
@@ -118,11 +127,20 @@ def demo(
     command, console = shlex.join(["streamcell", *sys.argv[1:]]), Console()
     # Training's libraries take seconds to import; other commands do without.
     try:
-        if task is Task.speech:
+        if task in (Task.speech, Task.tracking):
             given = {"--rows": rows, "--rate": rate, "--files": files or None}
             if used := [name for name, value in given.items() if value is not None]:
-                problem = f"{', '.join(used)} not understood: sound is played in real time"
-                raise ConfigError("streamcell demo speech", [problem])
+                problem = f"{', '.join(used)} not understood: it is played in real time"
+                raise ConfigError(f"streamcell demo {task.value}", [problem])
+        if task is Task.tracking:
+            configure_logs("warning", "auto")
+            from deploy.demo.tracking.flow import Options as TrackingOptions
+            from deploy.demo.tracking.flow import run_tracking_demo
+
+            good = run_tracking_demo(
+                TrackingOptions(out, broker, streams, epochs, seed, keep, crash, command), console
+            )
+        elif task is Task.speech:
             from deploy.demo.speech.flow import Options as SpeechOptions
             from deploy.demo.speech.flow import run_speech_demo
 
