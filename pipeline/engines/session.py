@@ -27,7 +27,8 @@ def device_session(model: bytes, where: str, device: Device, threads: int) -> tu
     if provider not in onnxruntime.get_available_providers():
         raise EngineError(
             f"device {device!r}: this ONNX Runtime has no {provider}; install streamcell "
-            'with the extra `gpu` (and without `cpu`), or set device = "cpu"'
+            "with the extra `gpu` (and without `cpu`), or set engine.device or detector.device, "
+            'whichever asks for it, to "cpu"'
         )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto
 
@@ -171,3 +172,13 @@ def test_a_batch_is_as_one_by_one(
     for one, other in zip(found, alone, strict=True):
         np.testing.assert_allclose(one.boxes, other.boxes, rtol=0, atol=1e-2)
         np.testing.assert_allclose(one.scores, other.scores, rtol=0, atol=1e-4)
+
+
+def test_a_device_that_is_not_there_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never the processor in its place."""
+    path = says(tmp_path / "m.onnx", {"o": rows([10, 20, 30, 60, 1, 0])})
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    with pytest.raises(EngineError, match=r"extra `gpu`.*detector\.device"):
+        OnnxDetector(path, device="cuda")
