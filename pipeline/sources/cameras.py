@@ -89,10 +89,13 @@ class CamerasSource:
         files = [camera for camera in self._cameras if not camera.spec.address.live]
         for camera in files:
             camera.begun.wait()
-        if failed := [camera for camera in files if camera.failed is not None]:
+        if failures := [(one.spec.name, one.failed) for one in files if one.failed is not None]:
             self.close()
-            text = "; ".join(f"camera {camera.spec.name}: {camera.failed}" for camera in failed)
-            raise SourceError(text) from failed[0].failed
+            for _, error in failures:
+                if not isinstance(error, SourceError):
+                    raise error
+            text = "; ".join(f"camera {name}: {error}" for name, error in failures)
+            raise SourceError(text) from failures[0][1]
         self._tell_health()
         self._next = time.time_ns() // 1000
         starts = assignee.assigned({PARTITION: LogRange(0, FAR_US, None)})
@@ -231,7 +234,7 @@ class CamerasSource:
         troubles = {}
         for camera in self._cameras:
             name, trouble = camera.spec.name, camera.trouble
-            if camera.spec.address.live and camera.failed is not None:
+            if camera.failed is not None:
                 raise camera.failed
             if self._told.get(name) != (not trouble):
                 self._told[name] = not trouble

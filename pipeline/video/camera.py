@@ -45,8 +45,8 @@ class Watch:
 class Camera:
     """Reads ``spec`` into place number ``index`` of the mailbox until that is closed.
 
-    ``lost`` says why no frame comes now, empty when they do. A file's errors are ``failed``: before
-    its first frame; one that breaks later ends there.
+    ``lost`` says why no frame comes now, empty when they do. ``failed`` is why the thread ended: a
+    file that gave no frame; one that breaks later only ends there.
     """
 
     def __init__(

@@ -134,6 +134,7 @@ def _options(address: Address, read_s: float) -> dict[str, str]:
         "analyzeduration": str(ANALYSE_US),
         "timeout": str(round(read_s * 1e6)),  # of the sockets, also while it is closed
         "rtsp_flags": "prefer_tcp",  # what UDP loses is gone
+        "allowed_media_types": "video",  # of RTSP: its sound is not even sent
         "overrun_nonfatal": "1",  # of UDP: a full buffer costs packets, not the stream
         "buffer_size": str(4 << 20),
     }

@@ -13,6 +13,7 @@ from pipeline.detect.base import Detections, Picture
 from pipeline.errors import EngineError, SourceError
 from pipeline.tracking.frames import Layout
 from pipeline.video.mailbox import CORRUPT, OVERLOAD, RATE, STOPPED
+from pipeline.video.times import Rate
 from tests.pipeline.video.clips import clip, colour_of, number_of, pictures, write_clip
 from tests.pipeline.video.rig import Blind, Rig
 
@@ -102,7 +103,7 @@ def test_the_newest_frame_wins_in_real_time(make: Make) -> None:
         # It is the newest, not the one that waited longest.
         assert rig.shots[-1].number - rig.shots[taken - 1].number >= 5
         rig.to_end()
-    assert 0.9 < time.monotonic() - began < 3
+    assert time.monotonic() - began > 0.9
     assert rig.count("a") + rig.dropped[OVERLOAD] == 26
     assert rig.dropped[OVERLOAD] >= 5
     numbers = [shot.number for shot in rig.shots]
@@ -228,6 +229,32 @@ def test_a_file_that_breaks_off_ends_its_stream(tmp_path: Path, make: Make) -> N
         rig.to_end()
     assert 10 < rig.count("cut") < 45
     assert rig.count("whole") == 40
+
+
+def test_an_absurd_picture_is_counted_before_it_takes_memory(tmp_path: Path) -> None:
+    """A header that claims four thousand megapixels."""
+    file = bytearray(clip(pictures(9), "avi", "mjpeg"))
+    header = -1
+    for _ in range(4):
+        header = file.index(b"\xff\xc0", header + 1)
+    file[header + 5 : header + 9] = b"\xff\xf0\xff\xf0"
+    path = tmp_path / "absurd.avi"
+    path.write_bytes(file)
+    with Rig({"a": path}, keep=True) as rig:
+        rig.to_end()
+    assert [number_of(shot.picture) for shot in rig.shots] == [0, 1, 2, 4, 5, 6, 7, 8]
+    assert rig.shots[-1].number == 8
+    assert rig.dropped == {CORRUPT: 1}
+
+
+def test_a_fault_in_a_cameras_thread_stops_the_source(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not taken for a camera that is lost."""
+    answers = iter([True] * 5)
+    monkeypatch.setattr(Rate, "lets", lambda *_: 1 // next(answers, 0) > 0)
+    with pytest.raises(ZeroDivisionError), Rig({"a": make(20)}, keep=True) as rig:
+        rig.to_end()
 
 
 def test_offsets_go_on_rising_after_a_restart(make: Make) -> None:

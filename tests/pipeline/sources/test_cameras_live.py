@@ -46,13 +46,15 @@ def test_mjpeg_over_http(cameras: ExitStack) -> None:
     with Rig({"a": camera.url}) as rig:
         began_us = time.time_ns() // 1000
         rig.more("a", 25)
-        numbers = [number_of(shot.picture) for shot in rig.shots]
-        assert numbers == list(range(numbers[0], numbers[0] + 25))
+        # Those that were overtaken are counted in the numbers.
+        behind = {(number_of(shot.picture) - shot.number) % 256 for shot in rig.shots}
+        assert len(behind) == 1
         times = np.array([shot.time_us for shot in rig.shots])
         assert (np.diff(times) > 0).all()
         assert began_us - 2_000_000 < times[0] < times[-1] < time.time_ns() // 1000 + 1000
         assert rig.up("a")
         assert not rig.source.finished()
+    assert not [thread for thread in threading.enumerate() if thread.name == "camera a"]
 
 
 def test_mpegts_over_udp(cameras: ExitStack, tmp_path: Path) -> None:
@@ -66,8 +68,9 @@ def test_mpegts_over_udp(cameras: ExitStack, tmp_path: Path) -> None:
     sender = cameras.enter_context(FfmpegCamera(words))
     with Rig({"a": udp.url}, stall_s=1) as rig:
         rig.more("a", 25)
-        steps = np.diff([number_of(shot.picture) for shot in rig.shots[1:]])
-        assert np.count_nonzero(steps == 1) >= 20
+        # A frame may be missing where the file begins anew.
+        behind = {(number_of(shot.picture) - shot.number) % 100 for shot in rig.shots}
+        assert len(behind) <= 2
         sender.kill()
         rig.until(lambda: not rig.up("a"), "the camera is lost")
         cameras.enter_context(FfmpegCamera(words))
@@ -205,7 +208,7 @@ def test_a_slow_pipeline_gets_the_newest_picture(cameras: ExitStack) -> None:
         for _ in range(3):
             time.sleep(0.2)
             rig.poll(0)
-            assert camera.sent - rig.shots[-1].number <= 3
+            assert camera.sent - rig.shots[-1].number <= 10
         camera.stop()
         all_accounted(rig)
         assert rig.count("a") + rig.dropped[OVERLOAD] == camera.sent
