@@ -6,7 +6,6 @@ import gzip
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from pipeline.decode.frame_rows import Float64
 from pipeline.errors import DataError
 
 COLUMNS = 7  # frame, id, left, top, width, height, score
+USED = (0, 2, 3, 4, 5, 6)  # all but the id
 MOST_FRAMES = 1 << 24  # about 155 hours at 30 frames a second; float32 counts as far
 MAX_BYTES = 1 << 30  # unpacked
 MAX_BAD = 100  # bad lines of one file that are told one by one
@@ -55,11 +55,11 @@ def read_mot(path: Path) -> MotFile:
         reason = f"line {bad[0].number}: {bad[0].reason}" if bad else "it is empty"
         raise DataError(f"{shown(path)}: holds no detections: {reason}")
     rows = rows[np.argsort(rows[:, 0], kind="stable")]
-    return MotFile(rows[:, 0].astype(np.int64), rows[:, 2:].copy(), bad)
+    return MotFile(rows[:, 0].astype(np.int64), rows[:, 1:].copy(), bad)
 
 
 def _lines(path: Path) -> list[bytes]:
-    opened = gzip.open if path.suffix == ".gz" else open
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
     try:
         with opened(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -71,14 +71,12 @@ def _lines(path: Path) -> list[bytes]:
 
 
 def _at_once(lines: list[bytes]) -> Float64 | None:
-    """The rows ``[M, 7]``; None where one of the lines is none."""
+    """The rows ``[M, 6]``; None where one of the lines is none."""
     there = [line for line in lines if line.strip()]
     if not there:
         return None
     try:
-        rows = np.loadtxt(
-            there, np.float64, comments=None, delimiter=",", usecols=range(COLUMNS), ndmin=2
-        )
+        rows = np.loadtxt(there, np.float64, comments=None, delimiter=",", usecols=USED, ndmin=2)
     except ValueError:
         return None
     return rows if _count(rows[:, 0]).all() else None
@@ -98,15 +96,16 @@ def _one_by_one(lines: Iterable[bytes]) -> tuple[Float64, list[BadLine]]:
         if not line.strip():
             continue
         cells = line.split(b",")
+        if len(cells) < COLUMNS:
+            reason = f"{len(cells)} columns; frame, id, left, top, width, height, score are needed"
+            bad.append(BadLine(number, line, reason))
+            continue
         try:
-            row = [float(cell) for cell in islice(cells, COLUMNS)]
+            row = [float(cells[at]) for at in USED]
         except ValueError as error:
             bad.append(BadLine(number, line, str(error)))
             continue
-        if len(row) < COLUMNS:
-            reason = f"{len(row)} numbers; frame, id, left, top, width, height, score are needed"
-            bad.append(BadLine(number, line, reason))
-        elif not _count(np.array(row[:1]))[0]:
+        if not _count(np.array(row[:1]))[0]:
             reason = f"frame {row[0]:g} is not a whole number from 0 to {MOST_FRAMES - 1}"
             bad.append(BadLine(number, line, reason))
         else:
@@ -114,4 +113,4 @@ def _one_by_one(lines: Iterable[bytes]) -> tuple[Float64, list[BadLine]]:
     if len(bad) > MAX_BAD:
         more = f"and {len(bad) - MAX_BAD} more lines of this file"
         bad[MAX_BAD:] = [BadLine(bad[MAX_BAD].number, bad[MAX_BAD].text, more)]
-    return np.array(rows, np.float64).reshape(-1, COLUMNS), bad
+    return np.array(rows, np.float64).reshape(-1, len(USED)), bad

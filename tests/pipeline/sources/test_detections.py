@@ -183,7 +183,7 @@ def test_of_very_many_bad_lines_some_are_told(tmp_path: Path) -> None:
 def test_boxes_that_are_none_are_counted(tmp_path: Path) -> None:
     """As are those that a row has no room for; boxes outside of the picture stay."""
     lines = [f"1,-1,{at},1,9,9,{at / 10}" for at in range(6)]
-    lines += ["2,-1,1,1,0,9,0.5", "2,-1,1,1,9,-9,0.5", "2,-1,nan,1,9,9,0.5", "2,-1,1,1,inf,9,0.5"]
+    lines += ["2,-1,1,1,0,9,0.5", "2,-1,1,1,9,-9,0.5", "2,id,nan,1,9,9,0.5", "2,-1,1,1,inf,9,0.5"]
     lines += ["2,-1,1e9,1,9,9,0.5", "2,-1,9000,-9000,9,9,0.5"]
     rig = Rig(write(tmp_path / "a.txt", *lines))
     one, two = frames(rig.read())["a"]
