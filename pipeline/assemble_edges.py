@@ -14,7 +14,7 @@ from pipeline.assemble_sound import (
     pcm_decoder,
 )
 from pipeline.assemble_tracking import layout_of
-from pipeline.assemble_video import cameras_source
+from pipeline.assemble_video import cameras_source, detections_source
 from pipeline.audio.rows import clean_name
 from pipeline.config import PipelineConfig
 from pipeline.config_audio import AudioSourceConfig, MicrophoneSourceConfig
@@ -89,7 +89,8 @@ def make_source(
         layout = layout_of(config)
         return cameras_source(config, source, layout, detector, directory, metrics, vitals, witness)
     if isinstance(source, DetectionsSourceConfig):
-        raise ConfigError(f"pipeline {config.name}", [f"source {source.type} is not there yet"])
+        positions = state_path(config, directory).with_suffix(".positions.json")
+        return detections_source(source, layout_of(config), directory, positions, metrics)
     return KafkaSource(
         _consumer(config, source, directory),
         _decoder(config, source, manifest, metrics),

@@ -1,11 +1,11 @@
-"""The cameras of a configuration as a source."""
+"""The cameras of a configuration as a source, and detections from files."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from pipeline.config import PipelineConfig
-from pipeline.config_tracking import CamerasSourceConfig
+from pipeline.config_tracking import CamerasSourceConfig, DetectionsSourceConfig
 from pipeline.detect.base import Detector
 from pipeline.errors import ConfigError
 from pipeline.metrics import Metrics
@@ -59,4 +59,24 @@ def cameras_source(
         vitals=vitals,
         stage=metrics.stage,
         witness=witness,
+    )
+
+
+def detections_source(
+    source: DetectionsSourceConfig,
+    layout: Layout,
+    directory: Path,
+    positions_path: Path,
+    metrics: Metrics,
+) -> Source:
+    """What reads the configured MOT files."""
+    from pipeline.sources.detections import DetectionsSource
+
+    return DetectionsSource(
+        directory / source.path,
+        layout,
+        positions_path=positions_path,
+        dropped=metrics.dropped,
+        frame_rate=source.frame_rate,
+        size=(source.width, source.height),
     )

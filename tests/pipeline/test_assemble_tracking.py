@@ -151,6 +151,18 @@ def test_other_places_for_tracks_are_another_layout(tmp_path: Path) -> None:
     assert run(configured(tmp_path, more=anew))
 
 
+def test_detections_of_mot_files_become_tracks(tmp_path: Path) -> None:
+    """Without a camera or a detector; a second run goes on after the end, and finds nothing."""
+    lines = [f"{at},-1,{20 + 8 * at},80,32,80,0.9" for at in range(1, FRAMES + 1)]
+    (tmp_path / "hall.txt").write_text("\n".join([*lines, "nonsense"]))
+    source = 'type = "detections"\npath = "hall.txt"\nframe_rate = 25.0'
+    records = run(configured(tmp_path, source=source))
+    kinds = Counter(record["type"] for record in records)
+    assert kinds == {"track": FRAMES - 2, "enter": 1, "leave": 1}
+    assert len((tmp_path / "out.jsonl.dead").read_bytes().splitlines()) == 1
+    assert run(configured(tmp_path, source=source)) == records
+
+
 def refusal(path: Path) -> str:
     """The error of a configuration that can't run."""
     with pytest.raises(StreamcellError) as caught:

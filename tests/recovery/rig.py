@@ -189,18 +189,26 @@ class Pipeline:
         settings = {name: getattr(self, name) for name in self.__dataclass_fields__}
         self.file.write_text(CONFIG.format(name=self.out, **settings))
         self.log = self.folder / f"{self.out}.log"
+        self._starts = 0
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start ``streamcell run``; whatever becomes of the test, ``kill_all`` ends it."""
         command = [sys.executable, "-m", "deploy", "run", str(self.file)]
         with self.log.open("ab") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log)
+        # One that was killed before it ran is not waited for.
+        self._starts = self.log.read_bytes().count(b'"event":"running"') + 1
         _started.append(process)
         _logs[process.pid] = self.log
         return process
 
     def stop(self, process: subprocess.Popen[bytes]) -> None:
-        """Stop it cleanly."""
+        """Stop it cleanly, once it runs: before, a signal finds nobody who could end in order."""
+        deadline = time.monotonic() + PATIENCE_S
+        while self.log.read_bytes().count(b'"event":"running"') < self._starts:
+            assert process.poll() is None, self.log.read_text()[-3000:]
+            assert time.monotonic() < deadline, self.log.read_text()[-3000:]
+            time.sleep(0.02)
         process.send_signal(signal.SIGTERM)
         code = process.wait(PATIENCE_S)
         assert code == 0, self.log.read_text()[-3000:]
