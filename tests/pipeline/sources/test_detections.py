@@ -9,13 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.assemble_detections import detections_source
 from pipeline.block import Block
-from pipeline.config_tracking import DetectionsSourceConfig
 from pipeline.decode.frame_rows import INVALID, OVER_LIMIT
 from pipeline.errors import SourceError
-from pipeline.sources.base import Source
-from pipeline.sources.detections import ORIGIN_US, PIECE_ROWS
+from pipeline.sources.detections import ORIGIN_US, PIECE_ROWS, DetectionsSource
 from pipeline.sources.mot_file import MAX_BAD
 from pipeline.tracking.frames import Frame, Layout
 from tests.pipeline.sources.rigs import Desk, Reader
@@ -35,13 +32,16 @@ class Rig:
         """Add to the tally."""
         self.dropped[cause] += count
 
-    def source(self) -> Source:
+    def source(self) -> DetectionsSource:
         """A source with its positions beside the path."""
-        config = DetectionsSourceConfig.model_validate(
-            {"type": "detections", "path": self.path.name, **self.options}
+        positions = self.path.parent / "state" / "p.json"
+        return DetectionsSource(
+            self.path,
+            LAYOUT,
+            positions_path=positions,
+            dropped=self.drop,
+            **self.options,  # type: ignore[arg-type]  # as the test says
         )
-        folder = self.path.parent
-        return detections_source(config, LAYOUT, folder, folder / "state" / "p.json", self.drop)
 
     def read(self, starts: dict[int, int] | None = None) -> Reader:
         """Everything, up to the end."""
@@ -83,7 +83,7 @@ GATE = (
 @pytest.mark.parametrize("name", ["gate.txt", "gate.txt.gz", "gate.TXT"])
 def test_every_frame_is_a_row(name: str, tmp_path: Path) -> None:
     """From the first to the last, in order whatever the lines', and then the end."""
-    rig = Rig(write(tmp_path / name, *GATE), frame_rate=25.0, width=640, height=480)
+    rig = Rig(write(tmp_path / name, *GATE), frame_rate=25.0, size=(640, 480))
     reader = rig.read()
     (block,) = reader.polled.blocks
     assert block.offset.tolist() == [2, 3, 4, 5]
@@ -244,9 +244,9 @@ def test_a_real_file_is_read(tmp_path: Path) -> None:
     """The public detections of PETS 2009 S2.L1: 795 frames, 4,359 boxes."""
     path = shared_path("data", "tracking", "pets_s2l1", "det_fasterrcnn.txt")
     layout, dropped = Layout(64), Counter[str]()
-    config = DetectionsSourceConfig(type="detections", path=path.name, frame_rate=10.0)
-    positions = tmp_path / "p.json"
-    source = detections_source(config, layout, path.parent, positions, dropped.__setitem__)
+    source = DetectionsSource(
+        path, layout, positions_path=tmp_path / "p.json", dropped=dropped.__setitem__
+    )
     reader = Reader(source, Desk())
     reader.until(source.finished)
     rows = np.concatenate([block.values[~block.end] for block in reader.polled.blocks])
