@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 
 from deploy.listen.text import printable
@@ -42,6 +43,9 @@ def track(
     detector: Annotated[
         str, typer.Option(help="An ONNX detector's file, or `hog`: OpenCV's own, slow and coarse.")
     ] = "hog",
+    layout: Annotated[
+        str, typer.Option(help="How the ONNX detector puts its boxes out: auto, yolox, yolov8, …")
+    ] = "auto",
     out: Annotated[
         Path | None,
         typer.Option(
@@ -94,8 +98,11 @@ def track(
     live = _check(video, out, records, live)
     lines = [_line(text) for text in line or ()]
     configure_logs("warning", "auto")
+    finder: dict[str, Any] = {"kind": "hog", "min_score": min_score, "threads": threads}
+    if detector != "hog":
+        finder |= {"kind": "onnx", "model": str(Path(detector).absolute()), "layout": layout}
     with tempfile.TemporaryDirectory(prefix="streamcell-track-") as folder:
-        config = _config(video, model, detector, lines, folder, live, min_score, threads)
+        config = _config(video, model, finder, lines, folder, live=live)
         _run(config, video, out, records)
 
 
@@ -127,22 +134,33 @@ def _line(text: str) -> LineConfig:
     name, _, rest = text.partition("=")
     try:
         x0, y0, x1, y1 = map(float, rest.split(","))
-        return LineConfig(name=name, start=[x0, y0], end=[x1, y1])
     except ValueError as error:
-        last = str(error).strip().splitlines()[-1 if "\n" not in str(error) else 2].strip()
-        problem = f"--line {text!r} is not NAME=X0,Y0,X1,Y1 with shares from 0 to 1 ({last})"
-        raise ConfigError("streamcell track", [problem]) from error
+        raise ConfigError(
+            "streamcell track", [f"--line {text!r} is not NAME=X0,Y0,X1,Y1"]
+        ) from error
+    with _as_problems(f"--line {text!r}"):
+        return LineConfig(name=name, start=[x0, y0], end=[x1, y1])
+
+
+@contextmanager
+def _as_problems(what: str) -> Iterator[None]:
+    """Tell as ConfigError what pydantic finds wrong with ``what``."""
+    try:
+        yield
+    except ValidationError as error:
+        texts = [str(item["msg"]).removeprefix("Value error, ") for item in error.errors()]
+        problems = [f"{what}: {text}" for text in texts]
+        raise ConfigError("streamcell track", problems) from error
 
 
 def _config(
     video: str,
     model: Path,
-    detector: str,
+    finder: dict[str, Any],
     lines: list[LineConfig],
     folder: str,
+    *,
     live: bool,
-    min_score: float,
-    threads: int,
 ) -> PipelineConfig:
     found = read_model(model)
     if found.manifest.task != "tracking":
@@ -150,26 +168,23 @@ def _config(
             f"{found.path}: this needs a tracking bundle, and that one is for the task "
             f"{found.manifest.task!r}; `streamcell run` serves it"
         )
-    finder: dict[str, Any] = {"kind": "hog", "min_score": min_score, "threads": threads}
-    if detector != "hog":
-        finder |= {"kind": "onnx", "model": str(Path(detector).absolute())}
     url = str(Path(video).absolute()) if kind_of(video) == "file" else video
-    return PipelineConfig.model_validate(
-        {
-            "name": "track",
-            "model": str(model.absolute()),
-            "commit_every_ms": COMMIT_EVERY_MS,
-            "source": {
-                "type": "cameras",
-                "pace": "newest" if live else "all",
-                "camera": [{"name": _name(video), "url": url}],
-            },
-            "detector": finder,
-            "tracking": {"line": [one.model_dump() for one in lines]},
-            "sink": {"type": "console", "emit": "all"},
-            "state": {"path": f"{folder}/track.sqlite"},
-        }
-    )
+    given = {
+        "name": "track",
+        "model": str(model.absolute()),
+        "commit_every_ms": COMMIT_EVERY_MS,
+        "source": {
+            "type": "cameras",
+            "pace": "newest" if live else "all",
+            "camera": [{"name": _name(video), "url": url}],
+        },
+        "detector": finder,
+        "tracking": {"line": [one.model_dump() for one in lines]},
+        "sink": {"type": "console", "emit": "all"},
+        "state": {"path": f"{folder}/track.sqlite"},
+    }
+    with _as_problems("its options"):
+        return PipelineConfig.model_validate(given)
 
 
 def _name(video: str) -> str:

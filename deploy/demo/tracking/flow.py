@@ -189,7 +189,7 @@ def _print_places(show: Show, places: Files, reels: Sequence[Reel]) -> None:
         "",
         "[bold]Next[/]",
         f"  [cyan]streamcell track {film} --model {places.model} --detector "
-        f"{places.folder / DETECTOR_FILE} --out tracked.mp4[/]",
+        f"{places.folder / DETECTOR_FILE} --layout yolov8 --out tracked.mp4[/]",
         "      write a film with boxes, identities and trails",
         "  [cyan]streamcell train tracking --help[/]   train on tracks of your own",
         "  [cyan]streamcell demo tracking --crash[/]   kill the pipeline half-way",
