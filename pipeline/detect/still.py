@@ -79,11 +79,9 @@ class StillDetector:
 
     def _thumbnail(self, picture: Picture) -> Thumbnail:
         cv2 = self._cv2
-        tall, wide = picture.shape[:2]
-        # Averaging over all pixels costs more than it tells: twice as many as are kept will do.
-        step = max(1, min(tall // (2 * SIZE[1]), wide // (2 * SIZE[0])))
-        fewer = np.ascontiguousarray(picture[::step, ::step])
-        small = cv2.resize(fewer, SIZE, interpolation=cv2.INTER_AREA)
+        # Averaging over all pixels costs ten times as much and tells no more.
+        twice = cv2.resize(picture, (2 * SIZE[0], 2 * SIZE[1]), interpolation=cv2.INTER_LINEAR)
+        small = cv2.resize(twice, SIZE, interpolation=cv2.INTER_AREA)
         grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
         return np.asarray(cv2.GaussianBlur(grey, (BLUR, BLUR), 0), np.uint8)
 
