@@ -45,7 +45,9 @@ def address_of(text: str, directory: Path) -> Address:
     """The address ``text``; a file's path starts at ``directory``. Raises as ``kind_of``."""
     kind = kind_of(text)
     if kind == "network":
-        return Address(text, without_secrets(text), kind)
+        scheme, _, rest = text.partition("://")
+        url = f"{scheme.lower()}://{rest}"  # the library knows no other
+        return Address(url, without_secrets(url), kind)
     path = str(directory / text)
     return Address(path, path, kind)
 

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     import av
 
-EVERY = 8  # of the rows one is looked at: 20 µs at 640 × 480
+EVERY = 8  # of the rows one is looked at: 40 µs at 640 × 480
 
 
 class Frozen:

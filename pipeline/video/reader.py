@@ -79,12 +79,19 @@ class Reader:
 
     def frames(self) -> Iterator[Read]:
         """Every frame, up to the end; raises SourceError where nothing more can be read."""
+        begun = False  # until a key frame comes decoders pass over frames without a word
         for packet, arrived_s in self._packets():
+            if packet is None:
+                yield Read(None, arrived_s, None)
+                continue
+            begun = begun or packet.is_keyframe or not packet.size
             try:
                 frames = packet.decode()
             except self._failure:
                 yield Read(None, arrived_s, None)
                 continue
+            if not frames and not begun:
+                yield Read(None, arrived_s, None)
             for frame in frames:
                 whole = not (frame.is_corrupt or packet.is_corrupt)
                 yield Read(frame if whole else None, arrived_s, frame.time)
@@ -93,14 +100,17 @@ class Reader:
         """Let go of it; twice is fine."""
         self._container.close()
 
-    def _packets(self) -> Iterator[tuple[av.Packet[av.VideoStream], float]]:
-        """Packets and when they came. Garbage between them is passed over."""
+    def _packets(self) -> Iterator[tuple[av.Packet[av.VideoStream] | None, float]]:
+        """Packets and when they came; None for a piece of garbage between two of them."""
         failures = 0
         while True:
             try:
                 for packet in self._container.demux(self._stream):
+                    arrived_s = time.monotonic()
+                    if failures and packet.size:
+                        yield None, arrived_s
                     failures = 0
-                    yield packet, time.monotonic()
+                    yield packet, arrived_s
             except self._broken as error:
                 failures += 1
                 if failures == MAX_FAILURES:

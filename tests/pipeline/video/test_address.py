@@ -26,6 +26,8 @@ def test_an_address_tells_what_it_is(text: str, kind: str, live: bool) -> None:
     assert (address.kind, address.live) == (kind, live)
     if text == "clips/a.mp4":
         assert address.url == address.shown == "/etc/cell/clips/a.mp4"
+    if text == "HTTP://host/a":
+        assert address.url == "http://host/a"
 
 
 @pytest.mark.parametrize("text", ["ftp://host/a", "file:///a.mp4", "gopher://u:secret@h"])
