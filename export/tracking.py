@@ -6,14 +6,22 @@ from pathlib import Path
 
 from export.write import TOLERANCE, Description, write_bundle
 from pipeline.manifest import Manifest
-from trainer.tracking.motion import FEATURES
+from trainer.tracking.motion import FEATURES, Motion
 from trainer.tracking.train import Trained
 
 
 def export_tracking(
-    trained: Trained, path: Path, *, name: str, tolerance: float = TOLERANCE
+    trained: Trained,
+    path: Path,
+    *,
+    name: str,
+    model: Motion | None = None,
+    tolerance: float = TOLERANCE,
 ) -> Manifest:
-    """Write ``trained`` to ``path`` under ``name``; raises what ``write_bundle`` raises."""
+    """Write ``trained`` to ``path`` under ``name``; raises what ``write_bundle`` raises.
+
+    ``model`` is another one for the same tracks, such as ``trained.kalman``, to compare with.
+    """
     description = Description(
         name=name,
         task="tracking",
@@ -22,4 +30,4 @@ def export_tracking(
         training={"data_hash": trained.data_hash, "config": trained.config.model_dump()},
         metrics=trained.metrics,
     )
-    return write_bundle(trained.model, description, trained.sample, path, tolerance)
+    return write_bundle(model or trained.model, description, trained.sample, path, tolerance)

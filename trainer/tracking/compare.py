@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +26,7 @@ NORMAL = (0.683, 0.954, 0.997)  # what a normal distribution has within them
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """How one model did."""
+    """How one model did; NaN where the test part is too short to know."""
 
     errors: tuple[float, ...]  # of the centre, mean, in heights, at each of HORIZONS
     overlaps: tuple[float, ...]  # mean intersection over union
@@ -34,8 +36,8 @@ class Judged:
 
     @property
     def error(self) -> float:
-        """The mean over HORIZONS."""
-        return float(np.mean(self.errors))
+        """The mean over those of HORIZONS that there are."""
+        return _mean(np.array(self.errors))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +107,23 @@ def _judged(model: Motion, questions: Questions) -> Judged:
     errors = np.hypot(off[..., 0], off[..., 1]) / questions.targets[..., 3]
     known = np.isfinite(errors)
     shares = [
-        tuple(float((off[part] <= many * sd[part])[known[part]].mean()) for many in INSIDE)
+        tuple(_mean((off[part] <= many * sd[part])[known[part]]) for many in INSIDE)
         for part in (np.s_[:, :1], np.s_[:, 1:])
     ]
+    overlaps = _overlap(ahead, questions.targets)
     return Judged(
-        tuple(np.nanmean(errors, axis=0).tolist()),
-        tuple(np.nanmean(_overlap(ahead, questions.targets), axis=0).tolist()),
-        (float(np.nanmean(nll[:, 0])), float(np.nanmean(nll[:, 1:]))),
+        tuple(map(_mean, errors.T)),
+        tuple(map(_mean, overlaps.T)),
+        (_mean(nll[:, 0]), _mean(nll[:, 1:])),
         shares[0],
         shares[1],
     )
+
+
+def _mean(values: np.ndarray[Any, Any]) -> float:
+    """Of those that are numbers; NaN where none is."""
+    there = values[np.isfinite(values)]
+    return float(there.mean()) if len(there) else math.nan
 
 
 def _overlap(a: Float32, b: Float32) -> Float32:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -48,7 +49,7 @@ class Results:
             numbers[f"test_nll_coasting_{label}"] = one.nll[1]
             for horizon, error in zip(HORIZONS, one.errors, strict=True):
                 numbers[f"test_error_{horizon}_{label}"] = error
-        return {name: round(value, 6) for name, value in numbers.items()}
+        return {name: round(value, 6) for name, value in numbers.items() if math.isfinite(value)}
 
     def report(self) -> dict[str, Any]:
         """What ``trainer.report.write_report`` takes, but for the name, command and figures."""
@@ -58,7 +59,7 @@ class Results:
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "summary": self._summary(),
             "verdict": {
-                "good": self._lstm.error < rival.error and self._lstm.nll < rival.nll,
+                "good": self._lstm.error < rival.error and self._lstm.nll[0] < rival.nll[0],
                 "text": self._verdict(),
             },
             "headline": self._headline(),
@@ -90,13 +91,16 @@ class Results:
     def _verdict(self) -> str:
         name, rival = self._rival
         lstm = self._lstm
-        better, surer = lstm.error < rival.error, lstm.nll < rival.nll
+        better, surer = lstm.error < rival.error, lstm.nll[0] < rival.nll[0]
         gain = abs(1.0 - lstm.error / rival.error)
+        pairs = zip(HORIZONS, lstm.errors, rival.errors, strict=True)
+        worse = ", ".join(str(at) for at, own, other in pairs if own >= other)
         return (
             f"The LSTM's predictions are {gain:.1%} {'nearer' if better else 'FURTHER OFF'} than "
             f"those of the better other model, the {name} (mean error {lstm.error:.3f} heights "
             f"against {rival.error:.3f}), and its uncertainty is {'better' if surer else 'WORSE'} "
             f"stated (negative log-likelihood {lstm.nll[0]:.2f} against {rival.nll[0]:.2f})."
+            + (f" It is not nearer after this many frames: {worse}." if worse else "")
         )
 
     def _headline(self) -> list[dict[str, str]]:
@@ -123,7 +127,9 @@ class Results:
         rows = []
         for name, one in self.judged.items():
             found = getattr(one, field)
-            rows.append([name, *found, float(np.mean(found))])
+            rows.append(
+                [name, *found, one.error if field == "errors" else float(np.nanmean(found))]
+            )
         units = "of the centre, in heights of the box" if field == "errors" else "intersection"
         units += "" if field == "errors" else " over union"
         return {
