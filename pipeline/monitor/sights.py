@@ -22,7 +22,7 @@ from pipeline.detect.base import Detections, Picture
 from pipeline.manifest import Feature
 from pipeline.monitor.passages import MAX_KEY, WATCHED, Passages, counted
 from pipeline.monitor.pictures import Pictures, Printer
-from pipeline.monitor.sight import Sight, sight_of
+from pipeline.monitor.sight import Sight, runs_of, sight_of
 from pipeline.monitor.watch import name
 from pipeline.tracking.frames import BOX, HEADER
 from pipeline.tracking.lines import IN, OUT, Line
@@ -134,7 +134,7 @@ class Sights:
         """Take note of frames that were stepped; the same batch with ``FRAME`` as its values."""
         if not len(batch):
             return batch
-        tracks = [some for some in records if some.kind == TRACK and len(some)]
+        tracks = runs_of([some for some in records if some.kind == TRACK and len(some)])
         detections = np.count_nonzero(
             ~np.isnan(batch.values[:, HEADER + BOX - 1 :: self._columns]), axis=1
         )
@@ -155,17 +155,16 @@ class Sights:
                     sight = sight_of(
                         batch,
                         row,
-                        tracks,
-                        seq=self._changes,
+                        tracks.get(key, []),
                         detections=int(detections[row]),
                         pictured=pictured,
                     )
                     if camera.past and sight.time < camera.past[-1].time:
                         camera.past.clear()
                     camera.past.append(sight)
-        found = Counter(key for some in tracks for key in some.key.tolist())
+        found = {key: sum(last - first for _, first, last in runs) for key, runs in tracks.items()}
         values: Float32 = np.empty((len(batch), len(FRAME)), np.float32)
-        values[:, 0], values[:, 1] = [found[key] for key in keys], detections
+        values[:, 0], values[:, 1] = [found.get(key, 0) for key in keys], detections
         return replace(batch, values=values)
 
     def keep(self, records: Records, *, storm: bool) -> tuple[int, list[bytes]]:

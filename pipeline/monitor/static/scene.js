@@ -130,11 +130,12 @@ function crossing(pen, frame, line, size) {
   const text = `${line.name}  ${count(line.in)} in  ${count(line.out)} out`;
   const wide = pen.measureText(text).width + 12;
   const tall = size + 7;
-  // On the outer side, just so far away that it does not cover the line.
+  // At the lower end, where fewer people are, on the outer side, and just beside the line.
+  const low = to[1] > from[1] || (to[1] === from[1] && to[0] > from[0]) ? to : from;
   const away = (Math.abs(inwards[0]) * wide + Math.abs(inwards[1]) * tall) / 2 + 7;
   const [x, y] = [
-    Math.max(2, Math.min(middle[0] - inwards[0] * away - wide / 2, frame.width - wide - 2)),
-    Math.max(2, Math.min(middle[1] - inwards[1] * away - tall / 2, frame.height - tall - 2)),
+    Math.max(2, Math.min(low[0] - inwards[0] * away - wide / 2, frame.width - wide - 2)),
+    Math.max(2, Math.min(low[1] - inwards[1] * away - tall / 2, frame.height - tall - 2)),
   ];
   pen.fillStyle = RIM;
   pen.beginPath();
