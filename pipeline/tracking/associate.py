@@ -2,7 +2,7 @@
 
 Two stages as in Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection
 Box" (2022): the detector's confident boxes first, then its weak ones for what is left of tracks
-that were seen in the frame before; tracks that are not confirmed yet come last.
+that were seen just before; tracks that are not confirmed yet come last.
 """
 
 from __future__ import annotations
@@ -41,15 +41,20 @@ def associate(
     taken = np.full(len(tracks.boxes), -1, np.int64)
     free = np.flatnonzero(found.scores >= params.confident)
     weak = np.flatnonzero((found.scores >= params.weak) & (found.scores < params.confident))
-    if len(tracks.boxes) and len(found):
-        cost = _cost(tracks, boxes, found, params)
-        known = np.flatnonzero(tracks.confirmed)
-        free = _match(cost.fused, cost.overlap >= params.overlap, known, free, taken)
-        recent = known[(taken[known] < 0) & (tracks.misses[known] == 0)]
-        _match(1 - cost.overlap, cost.overlap >= params.weak_overlap, recent, weak, taken)
-        tentative = np.flatnonzero(~tracks.confirmed)
-        free = _match(cost.fused, cost.overlap >= params.overlap, tentative, free, taken)
-    return taken, free[found.scores[free] >= params.born]
+    if not len(tracks.boxes) or not len(found):
+        return taken, free[found.scores[free] >= params.born]
+    cost = _cost(tracks, boxes, found, params)
+    known = np.flatnonzero(tracks.confirmed)
+    free = _match(cost.fused, cost.overlap >= params.overlap, known, free, taken)
+    recent = tracks.confirmed & (tracks.misses <= params.recent)
+    left = np.flatnonzero(recent & (taken < 0))
+    _match(1 - cost.overlap, cost.overlap >= params.weak_overlap, left, weak, taken)
+    tentative = np.flatnonzero(~tracks.confirmed)
+    free = _match(cost.fused, cost.overlap >= params.overlap, tentative, free, taken)
+    births = free[found.scores[free] >= params.born]
+    # A second box of somebody who is tracked already would become a track beside his.
+    beside = cost.overlap[np.ix_(recent, births)].max(axis=0, initial=0)
+    return taken, births[beside <= params.born_overlap]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ class TrackingParams(BaseModel):
     gate: float = Field(default=4.0, gt=0)
     overlap: float = Field(default=0.2, ge=0, le=1)  # least IoU with the prediction: confident
     weak_overlap: float = Field(default=0.5, ge=0, le=1)  # the same of weak detections
+    recent: int = Field(default=3, ge=0)  # weak ones go to tracks missed for so many frames at most
+    born_overlap: float = Field(default=0.5, ge=0, le=1)  # most IoU of a new track with those
     motion_weight: float = Field(default=0.2, ge=0, le=1)  # of the distance, beside IoU
     appearance_weight: float = Field(default=0.3, ge=0, le=1)
 
