@@ -21,9 +21,11 @@ STRIDE, PADDING = 8, 8  # how far it moves at a time, and how far beyond the pic
 STEP = 1.25  # from one size of the picture to the next
 
 # The picture is looked at in this height: a person, about 100 pixels of the window, is found from
-# a ninth of the picture's height on. Very long pictures are kept to as many pixels.
+# a ninth of the picture's height on. Very long pictures are kept to as many pixels, and small ones
+# are not blown up until there is nothing to see in them.
 HEIGHT = 864
 MOST_PIXELS = 2 << 20
+LARGEST_SCALE = 3.0
 
 # The part of a window that a person fills: shares cut off its left, top, right and bottom.
 MARGIN = (0.2, 0.12, 0.2, 0.1)
@@ -69,7 +71,7 @@ class HogDetector:
 
     def _one(self, picture: Picture) -> Detections:
         tall, wide = picture.shape[:2]
-        scale = min(HEIGHT / tall, math.sqrt(MOST_PIXELS / (tall * wide)))
+        scale = min(HEIGHT / tall, math.sqrt(MOST_PIXELS / (tall * wide)), LARGEST_SCALE)
         size = (max(1, round(wide * scale)), max(1, round(tall * scale)))
         if size[0] < WINDOW[0] or size[1] < WINDOW[1]:
             return no_detections()

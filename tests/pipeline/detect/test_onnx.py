@@ -168,8 +168,8 @@ def test_a_batch_is_as_one_by_one(
 ) -> None:
     """Also where a graph says that it takes several pictures at once, and does not."""
     detector = OnnxDetector(freed(tmp_path / "free.onnx", whole=whole))
-    found = detector.detect(frames, names(len(frames)))
-    for one, other in zip(found, alone, strict=True):
+    found = detector.detect(frames[::3], names(len(frames[::3])))
+    for one, other in zip(found, alone[::3], strict=True):
         np.testing.assert_allclose(one.boxes, other.boxes, rtol=0, atol=1e-2)
         np.testing.assert_allclose(one.scores, other.scores, rtol=0, atol=1e-4)
 
