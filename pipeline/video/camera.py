@@ -135,8 +135,11 @@ class Camera:
                 self._read_live()
             except SourceError as error:
                 self.lost = str(error)
-            if self._last_s - opened_s > RETRY_S[1]:
-                retry_s = RETRY_S[0]  # it had worked for long: this is a new fault
+            worked_s = self._last_s - opened_s
+            if worked_s > RETRY_S[1]:
+                retry_s = RETRY_S[0]  # for long: this is a new fault
+            if worked_s > 0 and not self._frozen.stuck:
+                told = ""  # it is lost once more, perhaps for the same reason
             if told != self.lost and not self._mailbox.closed:
                 told = self.lost
                 log.warning("a camera is lost; trying again", camera=self.spec.name, why=told)

@@ -122,6 +122,22 @@ def test_a_camera_that_is_not_there_yet(cameras: ExitStack) -> None:
         assert colour_of(rig.of("late")[-1].picture) == 1
 
 
+def test_each_loss_is_told_once(cameras: ExitStack, capfd: pytest.CaptureFixture[str]) -> None:
+    """However often it is tried in vain, and again when it is lost again."""
+    camera = mjpeg(cameras)
+    with Rig({"a": camera.url}) as rig:
+        for _ in range(2):
+            rig.more("a")
+            camera.stop()
+            rig.until(lambda: "refused" in str(rig.vitals().waiting), "it was tried again")
+            camera.start()
+        rig.more("a")
+    told = capfd.readouterr().out
+    assert told.count("can't be read") == 2
+    assert told.count("refused") == 2
+    assert told.count("a camera works") == 3
+
+
 def test_a_silent_camera_is_opened_anew(cameras: ExitStack) -> None:
     """The connection stands, but nothing comes."""
     camera = mjpeg(cameras)
