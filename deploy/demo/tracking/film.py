@@ -49,18 +49,16 @@ def film(
     *,
     each_s: float = 2.2,
     every: int = 1,
-    pictures: bool = True,
 ) -> Iterator[Shown]:
     """``seconds`` of a place; the same ``seed`` gives the same.
 
-    Someone comes each ``each_s``, more or less. Of the frames one in ``every`` is drawn; without
-    ``pictures`` all are black, which is faster.
+    Someone comes each ``each_s``, more or less. Of the frames one in ``every`` is drawn.
     """
     rng = np.random.default_rng(seed)
     people = walks(place, seconds, each_s, rng)
     studio = _Studio(place, rng)
     for number in range(0, round(seconds * FRAMES_PER_S), every):
-        yield studio.shoot(people, number / FRAMES_PER_S, pictures=pictures)
+        yield studio.shoot(people, number / FRAMES_PER_S)
 
 
 class _Studio:
@@ -75,11 +73,11 @@ class _Studio:
         self._clouds = rng.uniform(4, 9), rng.uniform(0, 2 * math.pi)
         self._rng = rng
 
-    def shoot(self, people: list[Walk], time_s: float, *, pictures: bool) -> Shown:
+    def shoot(self, people: list[Walk], time_s: float) -> Shown:
         figures = [
             self._figure(walk, time_s) for walk in people if walk.start_s <= time_s < walk.end_s
         ]
-        picture = self._empty.copy() if pictures else np.zeros_like(self._empty)
+        picture = self._empty.copy()
         who = np.zeros((HEIGHT, WIDTH), np.int32)
         standing = sorted(self._pillars, key=lambda one: -one[1].away_m)
         figures.sort(key=lambda one: -one[0])
@@ -89,10 +87,7 @@ class _Studio:
             _paste(picture, who, person, figure)
         for pillar in standing:
             self._stand(picture, who, pillar)
-        return Shown(
-            self._develop(picture, time_s) if pictures else picture.astype(np.uint8),
-            tuple(_present(figures, who)),
-        )
+        return Shown(self._develop(picture, time_s), tuple(_present(figures, who)))
 
     def _figure(self, walk: Walk, time_s: float) -> tuple[float, int, Figure]:
         across, away, walked, sideways = walk.at(time_s)

@@ -31,7 +31,7 @@ from pipeline.errors import SourceError
 
 STEPS = 6
 SECONDS = 50.0
-STARTING_S = 12.0  # of film more than is watched, for the pipeline to start
+STARTING_S = 16.0  # of film more than is watched, for the pipeline to start, and again
 EPOCHS = 12
 
 

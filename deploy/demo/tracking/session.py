@@ -24,6 +24,7 @@ SETTLED_S = 0.5  # the same after a crash
 TOLD_EACH_S = 0.7  # one event in so many seconds is printed
 OFF_FROM, OFF_UNTIL = 0.3, 0.42  # of the time: when one camera is off
 CRASH_AT = 0.6
+AFTER_CRASH_S = 5.0  # that are watched at least
 
 
 class Session:
@@ -49,6 +50,7 @@ class Session:
         self._crash_due = False
         self._crashed: float | None = None
         self._crash_s: float | None = None
+        self._back: float | None = None  # when it was ready again
         self._lost_from: Counter[str] = Counter()
 
     def run(self, *, crash: bool) -> float | None:
@@ -61,7 +63,7 @@ class Session:
         self.listener.start()
         began = time.perf_counter()
         with self._show.bar("watching", round(self._seconds)) as bar:
-            while (passed := time.perf_counter() - began) < self._seconds or self._crashed:
+            while (passed := time.perf_counter() - began) < self._seconds or not self._settled():
                 time.sleep(LOOK_EVERY_S)
                 self._look(passed / self._seconds)
                 self._note(bar, passed)
@@ -98,6 +100,12 @@ class Session:
 
     def _came(self, kind: str) -> int:
         return self.listener.kinds[kind] - self._lost_from[kind]
+
+    def _settled(self) -> bool:
+        """Whether a crash, if there was one, is some time ago."""
+        if self._crash_due or self._crashed is not None:
+            return False
+        return self._back is None or time.perf_counter() - self._back > AFTER_CRASH_S
 
     def _look(self, share: float) -> None:
         self._raise_failure()
@@ -151,7 +159,8 @@ class Session:
         """Over when it is ready and tracks come again."""
         if self._crashed is None or not self._runner.ready():
             return
-        self._crash_s = time.perf_counter() - self._crashed
+        self._back = time.perf_counter()
+        self._crash_s = self._back - self._crashed
         self._crashed = None
         self._show.say(f"[bold green]✓ tracking again[/] {self._crash_s:.1f} s after it")
 

@@ -131,11 +131,19 @@ def _looked_at(one: Witnessed) -> Int64:
 
 def _used(one: Witnessed, looked: Int64) -> Int64:
     """Those of the frames ``looked`` at that outputs came of."""
-    if not len(looked):
-        return looked
-    frames = np.searchsorted(one.sent_us[looked], np.array(one.times_us, np.int64), "right")
-    found: Int64 = looked[np.unique(frames[frames > 0]) - 1]
+    at = _shown_at(one, looked, one.times_us)
+    found: Int64 = looked[np.unique(at[at >= 0])]
     return found
+
+
+def _shown_at(one: Witnessed, looked: Int64, times_us: Sequence[int]) -> Int64:
+    """Which of the frames ``looked`` at was sent last at ``times_us`` [N]; -1 for none."""
+    times = np.array(times_us, np.int64)
+    if not len(looked):
+        return np.full(len(times), -1)
+    sent = one.sent_us[looked]
+    at = np.searchsorted(sent, times, "right") - 1
+    return np.where(times - sent[at] < AWAKE_US, at, -1)
 
 
 def _counted(one: Witnessed, looked: Int64, used: int, told: Sequence[Crossing]) -> Counted:
@@ -176,11 +184,9 @@ def _tally(one: Witnessed, looked: Int64) -> Tally:
 def _results(one: Witnessed, looked: Int64, number: Int64) -> npt.NDArray[np.float64]:
     """The tracks as MOT rows; a frame is the one that its camera had sent last."""
     kept: dict[tuple[int, int], Seat] = {}
-    if len(looked):
-        times = np.array([seat.time_us for seat in one.seats], np.int64)
-        frames = np.searchsorted(one.sent_us[looked], times, "right")
-        for seat, at in zip(one.seats, frames.tolist(), strict=True):
-            if at > 0:
-                kept[int(number[looked[at - 1]]), seat.track] = seat
+    places = _shown_at(one, looked, [seat.time_us for seat in one.seats])
+    for seat, at in zip(one.seats, places.tolist(), strict=True):
+        if at >= 0:
+            kept[int(number[looked[at]]), seat.track] = seat
     rows = [[frame, track, *seat.box] for (frame, track), seat in kept.items()]
     return np.array(rows, np.float64).reshape(-1, 6)
