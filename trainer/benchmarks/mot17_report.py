@@ -37,7 +37,7 @@ def scores_report(
         "summary": (
             f"{len(clips)} clip{'s' * (len(clips) > 1)} of {frames:,} frames with {boxes:,.0f} "
             "boxes, each tracked from its first frame with nothing before it, online. Figures by "
-            f"{scorer}. FPS: frames a second inside the tracker's own step, one process."
+            f"{scorer}. FPS: frames per CPU second inside the tracker's own step, one process."
         ),
         "tables": [
             {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -33,7 +34,9 @@ def tracking(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for report.json, report.html and the tracks.")],
-    model: Annotated[list[Path], typer.Option(help="A motion bundle (.onnx); may be repeated.")],
+    model: Annotated[
+        list[Path] | None, typer.Option(help="A motion bundle (.onnx); may be repeated.")
+    ] = None,
     benchmark: Annotated[
         Benchmark | None,
         typer.Option(help="By its protocol: mot17 scores second halves, pets frames 401-500."),
@@ -43,7 +46,8 @@ def tracking(
         typer.Option(
             "--tune",
             help="Choose each bundle's parameters (mot17: on first halves) in place of scoring, "
-            "and write it with them into the folder.",
+            "and write it with them into the folder. Without --model the benchmark's models are "
+            "trained first: LSTM, Kalman filter, constant velocity.",
         ),
     ] = False,
     only: Annotated[
@@ -74,9 +78,10 @@ def tracking(
 
       streamcell evaluate tracking --data videos/ --model motion.onnx --out out
 
-      streamcell evaluate tracking --benchmark mot17 --data mot17 --model a.onnx --tune --out tuned
+      streamcell evaluate tracking --benchmark mot17 --data mot17 --out out/tuned --tune
 
-      streamcell evaluate tracking --benchmark mot17 --data mot17 --model tuned/a.onnx --out out
+      streamcell evaluate tracking --benchmark mot17 --data mot17 --model out/tuned/lstm.onnx \
+--out out/scores
     """
     from trainer.report import write_report
 
@@ -88,19 +93,25 @@ def tracking(
                 "and no benchmark on which nothing is chosen"
             ],
         )
-    clips = _clips(_chosen(_videos(data, benchmark), only, without), benchmark, tune)
+    if not model and not (tune and benchmark is Benchmark.MOT17):
+        raise ConfigError(
+            "--model", ["give at least one bundle (only mot17 --tune trains its own)"]
+        )
+    videos = _chosen(_videos(data, benchmark), only, without)
+    clips = _clips(videos, benchmark, tune)
     out.mkdir(parents=True, exist_ok=True)
     console = Console()
     title = f"{benchmark.value if benchmark else data.name}: tracks of given detections"
     with progress_bars(console) as bars:
         stages = Stages(bars, "tracking")
+        bundles = model or _trained(data, videos, out, stages)
         if tune:
-            report = _tuned(title, clips, model, out, stages)
+            report = _tuned(title, clips, bundles, out, stages)
         else:
             floors = benchmark is Benchmark.MOT17 and not (only or without)
-            report = _scored(title, clips, model, out, stages, rivals, official, floors)
+            report = _scored(title, clips, bundles, out, stages, rivals, official, floors)
     command = ["streamcell", "evaluate", "tracking", "--data", str(data), "--out", str(out)]
-    command += [word for each in model for word in ("--model", str(each))]
+    command += [word for each in model or [] for word in ("--model", str(each))]
     command += ["--benchmark", benchmark] if benchmark else []
     command += ["--tune"] if tune else []
     for name, value in (("only", only), ("without", without)):
@@ -154,6 +165,26 @@ def _judge(path: Path) -> Judge:
 
     bundle = read_bundle(path)
     return Judge(OnnxEngine(bundle), bundle.manifest)
+
+
+def _trained(data: Path, videos: Sequence[Video], out: Path, stages: Stages) -> list[Path]:
+    """Motion models that have learned from the first halves of these videos alone."""
+    from export.tracking import export_tracking
+    from trainer.tracking.config import TrackingConfig
+    from trainer.tracking.data import read_recordings
+    from trainer.tracking.motion import ConstantVelocity
+    from trainer.tracking.train import fit
+
+    config = TrackingConfig(until=0.5)
+    names = {video.name for video in videos}
+    recordings = [one for one in read_recordings(data, until=config.until) if one.name in names]
+    trained = fit(recordings, config, workdir=out / "work", progress=stages)
+    others = {"kalman": trained.kalman, "constant_velocity": ConstantVelocity()}
+    paths = [out / "untuned" / f"{name}.onnx" for name in ("lstm", *others)]
+    export_tracking(trained, paths[0], name="lstm")
+    for path, other in zip(paths[1:], others.values(), strict=True):
+        export_tracking(trained, path, name=path.stem, model=other)
+    return paths
 
 
 def _tuned(
