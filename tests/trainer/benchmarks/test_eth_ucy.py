@@ -98,10 +98,10 @@ def test_the_model_turns_with_its_ways() -> None:
 def test_it_learns_a_bend() -> None:
     """What people of three places do is known in the fourth; twice the same."""
     training = {
-        name: ways(100, bend=0.1, seed=at)
+        name: ways(200, bend=0.1, seed=at)
         for at, name in enumerate(("biwi_hotel", "students001", "crowds_zara01"))
     }
-    config = TrajectoryConfig(hidden=8, epochs=3, windows=1024, batch=64, learning_rate=1e-2)
+    config = TrajectoryConfig(hidden=8, epochs=4, windows=1024, batch=64, learning_rate=1e-2)
     learnt = learn(training, config, Silent())
     assert len(learnt.models) == 3
     test = ways(50, bend=0.1, seed=9)
