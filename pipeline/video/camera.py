@@ -5,19 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import structlog
 
 from pipeline.errors import SourceError
 from pipeline.video.address import Address
 from pipeline.video.frozen import Frozen
-from pipeline.video.mailbox import CORRUPT, RATE, Mailbox, Waiting
-from pipeline.video.reader import Reader
+from pipeline.video.mailbox import CORRUPT, OVERLOAD, RATE, Mailbox, Waiting
+from pipeline.video.reader import Read, Reader
 from pipeline.video.times import FileTimes, Rate, Rising, WallClock
-
-if TYPE_CHECKING:
-    import av
 
 log = structlog.get_logger(__name__)
 
@@ -123,7 +119,7 @@ class Camera:
             if self._mailbox.closed:
                 return
             stamped_us = self._clock.at_us(time.monotonic())
-            self._post(read.frame, self._clock.at_us(began_s + at_s), stamped_us)
+            self._post(read, self._clock.at_us(began_s + at_s), stamped_us)
 
     # Live cameras.
 
@@ -156,7 +152,9 @@ class Camera:
                 if self._mailbox.closed:
                     return
                 now_us = self._clock.at_us(read.arrived_s)
-                self._post(read.frame, now_us, now_us)
+                self._post(read, now_us, now_us)
+                if read.late:
+                    good_s = read.arrived_s
                 if read.frame is None:
                     if read.arrived_s - good_s > self._watch.stall_s:
                         raise SourceError(f"{shown}: data comes, but nothing that can be decoded")
@@ -174,15 +172,15 @@ class Camera:
 
     # Both.
 
-    def _post(self, frame: av.VideoFrame | None, time_us: int, stamped_us: int) -> None:
+    def _post(self, read: Read, time_us: int, stamped_us: int) -> None:
         """Number the frame, and let it wait for the loop unless it is not wanted."""
         number, self._number = self._number, self._number + 1
-        if frame is None:
-            self._mailbox.count(CORRUPT)
+        if read.frame is None:
+            self._mailbox.count(OVERLOAD if read.late else CORRUPT)
             return
         time_us = self._rising.next_us(time_us)
         if self._rate.lets(time_us):
-            self._mailbox.put(Waiting(self._index, number, time_us, stamped_us, frame))
+            self._mailbox.put(Waiting(self._index, number, time_us, stamped_us, read.frame))
         else:
             self._mailbox.count(RATE)
         if not self.begun.is_set():

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import SourceError
 from pipeline.video.address import Address
+from pipeline.video.backlog import Backlog
 
 if TYPE_CHECKING:
     import av
@@ -31,14 +32,16 @@ ANALYSE_US = 500_000  # of a live stream, to find out what is in it; what is loo
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A frame, or None where one could not be decoded whole.
+    """A frame, or None where one could not be decoded whole, or was not (``late``).
 
-    ``arrived_s`` is when its data came, by the monotonic clock; ``pts_s`` its own timestamp.
+    ``arrived_s`` is when its data came, by the monotonic clock; ``pts_s`` its own timestamp. Frames
+    of a live stream that is decoded too slowly are ``late`` until it has caught up.
     """
 
     frame: av.VideoFrame | None
     arrived_s: float
-    pts_s: float | None
+    pts_s: float | None = None
+    late: bool = False
 
 
 class Reader:
@@ -80,21 +83,35 @@ class Reader:
     def frames(self) -> Iterator[Read]:
         """Every frame, up to the end; raises SourceError where nothing more can be read."""
         begun = False  # until a key frame comes decoders pass over frames without a word
+        backlog, asked_s, late = Backlog(), time.monotonic(), False
         for packet, arrived_s in self._packets():
             if packet is None:
-                yield Read(None, arrived_s, None)
+                yield Read(None, arrived_s)
                 continue
-            begun = begun or packet.is_keyframe or not packet.size
-            try:
-                frames = packet.decode()
-            except self._failure:
-                yield Read(None, arrived_s, None)
-                continue
-            if not frames and not begun:
-                yield Read(None, arrived_s, None)
-            for frame in frames:
-                whole = not (frame.is_corrupt or packet.is_corrupt)
-                yield Read(frame if whole else None, arrived_s, frame.time)
+            if self._address.live:
+                behind = backlog.behind(asked_s, arrived_s)
+                late = behind or (late and not packet.is_keyframe)
+            if late:
+                yield Read(None, arrived_s, late=True)
+            else:
+                begun = begun or packet.is_keyframe or not packet.size
+                yield from self._decoded(packet, arrived_s, begun)
+            asked_s = time.monotonic()
+
+    def _decoded(
+        self, packet: av.Packet[av.VideoStream], arrived_s: float, begun: bool
+    ) -> Iterator[Read]:
+        """The frames that come out when ``packet`` goes in; ``begun``: one should."""
+        try:
+            frames = packet.decode()
+        except self._failure:
+            yield Read(None, arrived_s)
+            return
+        if not frames and not begun:
+            yield Read(None, arrived_s)
+        for frame in frames:
+            whole = not (frame.is_corrupt or packet.is_corrupt)
+            yield Read(frame if whole else None, arrived_s, frame.time)
 
     def close(self) -> None:
         """Let go of it; twice is fine."""

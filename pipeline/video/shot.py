@@ -12,7 +12,7 @@ from pipeline.detect.base import Detections, Picture
 class Shot:
     """One decoded frame.
 
-    ``number`` counts the camera's decoded frames from 0, also those that were not used.
+    ``number`` counts the camera's frames from 0, also those that were not used or not decoded.
     ``time_us`` is its capture in microseconds since 1970, strictly rising per camera.
     """
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.video.frozen import Frozen
 from pipeline.video.mailbox import CORRUPT, OVERLOAD
 from tests.pipeline.video.clips import clip, colour_of, number_of, pictures, write_clip
 from tests.pipeline.video.rig import Rig
@@ -229,6 +230,31 @@ def test_a_slow_pipeline_gets_the_newest_picture(cameras: ExitStack) -> None:
         all_accounted(rig)
         assert rig.count("a") + rig.dropped[OVERLOAD] == camera.sent
         assert rig.dropped[OVERLOAD] >= 20
+
+
+def slowly(*arguments: object) -> bool:
+    """A look at a picture that takes longer than the frame lasts."""
+    time.sleep(0.04)
+    return False
+
+
+def test_a_slow_decoder_does_not_fall_behind(
+    cameras: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It passes over what it can't decode in time: that is counted, and pictures stay new."""
+    camera = mjpeg(cameras, fps=100)
+    monkeypatch.setattr(Frozen, "too_long", slowly)
+    behind = []
+    with Rig({"a": camera.url}) as rig:
+        while rig.dropped[OVERLOAD] < 150:
+            rig.more("a", 1)
+            behind.append(camera.sent - rig.shots[-1].number)
+        camera.stop()
+        rig.until(lambda: not rig.up("a"), "the camera is lost")
+        rig.poll()
+        assert rig.count("a") + rig.dropped[OVERLOAD] == camera.sent
+    assert max(behind) < 250
+    assert min(behind[-50:]) < 50
 
 
 def test_passwords_are_never_told(cameras: ExitStack, capfd: pytest.CaptureFixture[str]) -> None:
