@@ -99,6 +99,18 @@ def test_frames_before_the_first_key_frame_are_counted(tmp_path: Path) -> None:
     assert whole == list(range(whole[0], 60))
 
 
+@pytest.mark.parametrize("codec", ["mpeg4", "libx264"])
+def test_the_size_may_change_within_a_stream(tmp_path: Path, codec: str) -> None:
+    """As where a camera is set anew; timestamps begin anew too."""
+    content = clip(pictures(20), "mpegts", codec) + clip(
+        pictures(20, width=320, height=240), "mpegts", codec
+    )
+    frames = read(tmp_path / "clip.ts", content)
+    sizes = [(one.frame.width, one.frame.height) for one in frames if one.frame is not None]
+    assert sizes == [(128, 96)] * sizes.count((128, 96)) + [(320, 240)] * 20
+    assert sizes.count((128, 96)) >= 18
+
+
 def test_a_playlist_can_not_lead_elsewhere(tmp_path: Path) -> None:
     """A file is no way to make this machine ask another."""
     camera = MjpegCamera()
