@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from pipeline.block import Polled, Reject
 
 CAUSES = (
@@ -19,6 +21,8 @@ CAUSES = (
     "bad_key",  # missing, longer than MAX_KEY_BYTES, or not UTF-8
     "bad_time",
 )
+# What decoding JSON raises; nesting too deep and text that is no UTF-8 have their own.
+BROKEN_JSON = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 MAX_KEY_BYTES = 1024
 MAX_RECORD_BYTES = 8 * 1024 * 1024
 

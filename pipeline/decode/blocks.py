@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from pipeline.block import Block, Bool, KeyTable, Polled, Reject
-from pipeline.decode.base import MAX_RECORD_BYTES, RawRecords
+from pipeline.decode.base import BROKEN_JSON, MAX_RECORD_BYTES, RawRecords
 from pipeline.decode.block_format import BlockFormatError, RawBlock, decode_block, key_list
 from pipeline.decode.screen import in_order, key_problem, make_block, screen, usable
 from pipeline.decode.times import FIRST_US, LAST_US
@@ -104,7 +104,7 @@ class Blocks:
             return None
         try:
             names = msgspec.json.decode(raw.meta, type=_Meta).features
-        except msgspec.DecodeError as error:
+        except BROKEN_JSON as error:
             return "malformed", f"the block's meta text: {error}"
         if names is not None and names != self._features:
             return (

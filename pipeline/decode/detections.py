@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from pipeline.block import Int64, Polled, Reject
-from pipeline.decode.base import MAX_RECORD_BYTES, RawRecords
+from pipeline.decode.base import BROKEN_JSON, MAX_RECORD_BYTES, RawRecords
 from pipeline.decode.frame_rows import Float64, frame_rows
 from pipeline.decode.screen import in_order, make_block, screen
 from pipeline.decode.times import to_microseconds
@@ -25,9 +25,6 @@ Pixels = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 NO_BOX: Row = (np.nan, np.nan, np.nan, np.nan, np.nan)
-
-# What decoding raises; nesting too deep and text that is no UTF-8 have their own.
-BROKEN = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 
 
 class _Box(msgspec.Struct, gc=False):
@@ -88,7 +85,7 @@ class DetectionFrames:
         frames: list[_Frame | None]
         try:
             rows = [None if value is None else self._rows.decode(value) for value in records.values]
-        except BROKEN:
+        except BROKEN_JSON:
             records, frames, found, wrong = self._one_by_one(records)
             unusable = in_order(unusable, wrong)
         else:
@@ -130,7 +127,7 @@ class DetectionFrames:
                 frame, some = (None, []) if value is None else self._frame(value)
             except msgspec.ValidationError as error:
                 rejects.append(records.reject(at, _cause(str(error)), str(error)))
-            except BROKEN as error:
+            except BROKEN_JSON as error:
                 rejects.append(records.reject(at, "malformed", str(error)))
             else:
                 keep.append(at)
@@ -139,7 +136,7 @@ class DetectionFrames:
         return records.at(keep), frames, found, rejects
 
     def _frame(self, value: bytes) -> tuple[_Frame, Sequence[Row | _Box]]:
-        """One frame, and its detections in whichever form they are; raises one of BROKEN."""
+        """One frame, and its detections in whichever form they are; raises one of BROKEN_JSON."""
         for decoder in (self._rows, self._boxes):
             try:
                 frame = decoder.decode(value)

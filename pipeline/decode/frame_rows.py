@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.block import Bool, Float32, Int64
-from pipeline.tracking.frames import BOX, HEADER, Layout
+from pipeline.tracking.frames import BOX, HEADER, PIECE, Layout
 
 Float64 = npt.NDArray[np.float64]
 
@@ -47,7 +47,8 @@ def frame_rows(
         counts = np.minimum(counts, layout.most)
     place = np.arange(len(frame)) - _starts(counts)[frame]
     rows = np.full((count, layout.width), np.nan, np.float32)
-    rows[:, :HEADER] = header
+    rows[:, :2] = header[:, :2]
+    rows[:, 2], rows[:, 3] = np.divmod(header[:, 2], PIECE)
     rows[:, HEADER:].reshape(count, layout.most, layout.columns)[frame, place] = cells
     return rows
 

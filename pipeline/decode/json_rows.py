@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from pipeline.block import Int64, Polled, Reject
-from pipeline.decode.base import MAX_RECORD_BYTES, RawRecords
+from pipeline.decode.base import BROKEN_JSON, MAX_RECORD_BYTES, RawRecords
 from pipeline.decode.screen import all_plain, in_order, key_problem, make_block, screen
 from pipeline.decode.times import to_microseconds
 from pipeline.errors import ConfigError
@@ -77,7 +77,7 @@ class JsonRows:
         try:
             rows = [None if value is None else parse(value) for value in records.values]
             packed = self._packed(rows)
-        except (msgspec.DecodeError, OverflowError):
+        except (*BROKEN_JSON, OverflowError):
             records, wrong = self._weeded(records)
             rows = [None if value is None else parse(value) for value in records.values]
             packed = self._packed(rows)
@@ -130,7 +130,7 @@ class JsonRows:
             return "not_finite", "a number is too large for float32"
         except msgspec.ValidationError as error:
             return self._cause(str(error)), str(error)
-        except msgspec.DecodeError as error:
+        except BROKEN_JSON as error:
             return "malformed", str(error)
         return None
 

@@ -1,7 +1,7 @@
 """A frame as a row: the picture's size and its detections in a fixed number of columns.
 
-``width, height, frame number`` and then, for each of ``most`` detections, ``left, top, width,
-height, score`` and its appearance. What a frame does not fill is NaN.
+``width, height``, the frame's number in two columns, and then, for each of ``most`` detections,
+``left, top, width, height, score`` and its appearance. What a frame does not fill is NaN.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.block import Float32
+from pipeline.block import Float32, Int64
 from pipeline.detect.base import Detections
 
-HEADER = 3  # width, height, number
+HEADER = 4  # width, height, number in two pieces
+PIECE = 1 << 20  # a float32 holds whole numbers up to 2^24: frames are counted for longer than that
 BOX = 5  # left, top, width, height, score
 
 
@@ -41,7 +42,7 @@ class Layout:
         """The row [width] of a frame, and how many detections did not fit: the least sure."""
         found = frame.found
         row = np.full(self.width, np.nan, np.float32)
-        row[:HEADER] = *frame.size, frame.number
+        row[:HEADER] = *frame.size, *divmod(frame.number, PIECE)
         kept = np.arange(len(found))
         if len(found) > self.most:
             kept = np.argpartition(-found.scores, self.most - 1)[: self.most]
@@ -59,4 +60,10 @@ class Layout:
         if count == self.most and (not self.most or np.isnan(cells[-1, 4])):
             count = 0
         found = Detections(cells[:count, :4], cells[:count, 4], cells[:count, BOX:])
-        return Frame(int(row[2]), (int(row[0]), int(row[1])), found)
+        return Frame(int(numbers(row[None])[0]), (int(row[0]), int(row[1])), found)
+
+
+def numbers(rows: Float32) -> Int64:
+    """The frames' numbers [N] of ``rows`` [N, W]."""
+    found: Int64 = rows[:, 2].astype(np.int64) * PIECE + rows[:, 3].astype(np.int64)
+    return found

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.block import Batch, Bool, Float32, Int64, Records
 from pipeline.heads.base import State
-from pipeline.tracking.frames import HEADER
+from pipeline.tracking.frames import numbers
 from pipeline.tracking.lines import Line, crossings
 from pipeline.tracking.outputs import CROSS, ENTER, LEAVE, TRACK, box_columns, outputs
 from pipeline.tracking.params import TrackingParams
@@ -143,4 +143,4 @@ def _names(
 
 def _number(frames: Batch, row: Int64) -> Int64:
     """The numbers of the frames in these rows."""
-    return np.asarray(frames.values[row, HEADER - 1], np.int64)
+    return numbers(frames.values[row])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,6 +30,24 @@ def cause_of(value: bytes, decoder: JsonRows | None = None) -> str:
     assert reject.value == value
     assert reject.reason
     return reject.cause
+
+
+@pytest.mark.parametrize(
+    ("value", "options"),
+    [
+        (b'{"x": 1, "b": ' + b"[" * 200_000, {"extra_fields": "ignore"}),
+        (b'{"x": 1, "s": "\xff"}', {"stream_field": "s"}),
+        (b'{"\xff": 1, "x": 1}', {}),
+    ],
+    ids=["nested too deep", "a name that is no text", "a field that is no text"],
+)
+def test_hostile_json_is_a_dead_letter(value: bytes, options: dict[str, Any]) -> None:
+    """Not an error that stops the pipeline; its neighbours are decoded."""
+    good = b'{"x": 1, "s": "a"}' if options.get("stream_field") else b'{"x": 1}'
+    polled = JsonRows(["x"], **options).decode(raw([good, value, good], [b"a", b"b", b"c"]))
+    assert [(reject.offset, reject.cause) for reject in polled.rejects] == [(101, "malformed")]
+    (block,) = polled.blocks
+    assert block.offset.tolist() == [100, 102]
 
 
 def test_rows_come_in_the_models_order_of_features() -> None:

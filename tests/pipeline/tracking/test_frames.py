@@ -25,7 +25,7 @@ def found(count: int, appearance: int, seed: int = 0) -> Detections:
     count=st.integers(0, 12),
     most=st.integers(1, 12),
     appearance=st.integers(0, 3),
-    number=st.integers(0, 1 << 24),
+    number=st.integers(0, 1 << 44),
 )
 def test_a_frame_comes_back_as_it_was(count: int, most: int, appearance: int, number: int) -> None:
     """Where all its detections fit; of more the surest are kept, and the rest is counted."""
