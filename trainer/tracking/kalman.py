@@ -59,11 +59,12 @@ class KalmanFilter(nn.Module):
         """
         box, both, velocity = self.predicted(covariance, row.interval)
         there = row.seen * known.to(row.seen.dtype)
-        off = there * (row.box - before.after(row.interval))
+        expected = before.after(row.interval)
+        off = there * (row.box - expected)
         share = there / (box + self.detection.exp())
         gain, turn = share * box, share * both
         now = Kinematics(
-            torch.where(known, before.after(row.interval) + gain * off, row.box),
+            torch.where(known, expected + gain * off, row.box),
             before.velocity + turn * off,
         )
         unsure = self.detection.exp().expand_as(box)

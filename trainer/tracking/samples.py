@@ -50,7 +50,7 @@ class Samples:
         which = torch.randint(len(self.starts), (count,), generator=generator)
         for starts in torch.split(self.starts[which], config.batch):
             strides = torch.randint(1, config.strides + 1, (len(starts),), generator=generator)
-            yield self.batch(starts, strides, config, generator, mirror=True)
+            yield self.batch(starts, strides, config, generator, vary=True)
 
     def spread(self, config: TrackingConfig) -> Iterator[Batch]:
         """Batches over the whole part, the same ones each time, every frame, some with gaps."""
@@ -58,7 +58,7 @@ class Samples:
         apart = self.starts[:: math.ceil(len(self.starts) / HELD_OUT_PIECES)]
         for starts in torch.split(apart, config.batch):
             strides = torch.ones_like(starts)
-            yield self.batch(starts, strides, config, generator, mirror=False)
+            yield self.batch(starts, strides, config, generator, vary=False)
 
     def batch(
         self,
@@ -67,12 +67,15 @@ class Samples:
         config: TrackingConfig,
         generator: torch.Generator,
         *,
-        mirror: bool,
+        vary: bool,
     ) -> Batch:
-        """Pieces [N] from ``starts``, of every ``strides``-th frame, gaps put in at random."""
+        """Pieces [N] from ``starts``, of every ``strides``-th frame, gaps put in at random.
+
+        ``vary`` also drops single frames, and mirrors half of the pieces.
+        """
         count, rows = len(starts), config.rows
         jumps = torch.rand(count, rows + 1, generator=generator) < JUMP
-        steps = strides.unsqueeze(1) * (1 + jumps.long() * int(mirror))
+        steps = strides.unsqueeze(1) * (1 + jumps.long() * int(vary))
         steps[:, 0] = strides
         at = starts.unsqueeze(1) + steps.cumsum(dim=1) - strides.unsqueeze(1)
         there = at < self.ends[starts].unsqueeze(1)
@@ -86,7 +89,7 @@ class Samples:
         # What was predicted is the box an equal interval later, and no other.
         counted[:, 1:] &= steps[:, 1:] == steps[:, :-1]
         box = torch.where(seen.unsqueeze(2), observed, 0.0)
-        if mirror:
+        if vary:
             sign = torch.ones(count, 1, 4)
             sign[torch.rand(count, generator=generator) < 0.5, :, 0] = -1.0
             box, target = box * sign, target * sign
