@@ -91,6 +91,7 @@ def test_rows_may_have_several_axes() -> None:
         (record(meta=b'{"features": ["x"]}'), "missing_feature"),
         (record(meta=b'{"features": "x"}'), "malformed"),
         (record(meta=b"\xff"), "malformed"),
+        (record(meta=b'{"features": ["\xff"]}'), "malformed"),
         (record(meta=b'{"features": ["x", "y"], "pad": "' + b"p" * 1000 + b'"}'), "too_large"),
     ],
 )
@@ -101,6 +102,13 @@ def test_a_bad_record_is_rejected_as_a_whole(value: bytes, cause: str) -> None:
     assert [block.offset[0] for block in polled.blocks] == [100, 102]
     assert [(one.offset, one.index, one.cause) for one in polled.rejects] == [(101, 0, cause)]
     assert polled.rejects[0].value == value
+
+
+def test_a_meta_text_that_is_nested_too_deep_is_rejected() -> None:
+    """However large records may be."""
+    deep = record(meta=b'{"other": ' + b"[" * 60_000)
+    polled = Blocks(2, features=("x", "y")).decode(raw([record(), deep]))
+    assert [(one.offset, one.cause) for one in polled.rejects] == [(101, "malformed")]
 
 
 @pytest.mark.parametrize("meta", [b"", b"{}", b'{"features": ["x", "y"], "unit": "mm"}'])
