@@ -16,6 +16,7 @@ from pipeline.errors import ConfigError
 from pipeline.logs import configure_logs
 
 NEEDED = ("torch", "onnx", "onnxscript", "onnxruntime", "matplotlib")
+FOR_CAMERAS = ("av", "cv2", "lap")
 
 
 class Task(StrEnum):
@@ -115,13 +116,16 @@ def demo(
     """
     if files and broker is not None:
         raise ConfigError("streamcell demo", ["--files and --broker exclude each other"])
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    cameras = task is Task.tracking
+    needed = (*NEEDED, *FOR_CAMERAS) if cameras else NEEDED
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
+        extras = "cpu,fast,train,camera" if cameras else "cpu,fast,train"
         raise ConfigError(
             "streamcell demo",
             [
                 f"{', '.join(missing)} not installed; the demo trains and runs a model: "
-                "pip install 'streamcell[cpu,fast,train]'"
+                f"pip install 'streamcell[{extras}]'"
             ],
         )
     command, console = shlex.join(["streamcell", *sys.argv[1:]]), Console()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import signal
 import sys
@@ -28,6 +29,7 @@ from pipeline.video.address import kind_of
 COMMIT_EVERY_MS = 1000  # nothing waits for a commit here
 RECORDS = (".jsonl", ".txt")
 TOPIC = "track"
+NEEDED = ("av", "cv2", "lap")
 
 
 def track(
@@ -94,6 +96,11 @@ def track(
       streamcell track rtsp://camera/1 --model tracker.onnx --line door=0.5,0,0.5,1
 
     """
+    if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
+        raise SourceError(
+            f"{', '.join(missing)} not installed; videos need the extra `camera`: "
+            "pip install 'streamcell[cpu,camera]'"
+        )
     out = out or (None if records is not None else Path("tracked.mp4"))
     live = _check(video, out, records, live)
     lines = [_line(text) for text in line or ()]

@@ -1,0 +1,1 @@
+"""The small detector of pictures."""
