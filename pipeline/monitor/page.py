@@ -1,4 +1,4 @@
-"""The live page: its files, its data as server-sent events, and the search for streams."""
+"""The live page: its files, its data as server-sent events, pictures, the search for streams."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Health, metrics and the live page on one small HTTP server, in a thread of its own.
 
 /healthz  alive?   /readyz  ready?   /metrics  for Prometheus            open to everyone
-/  the live page   /live  its data   /streams  search   /static/…        need the token
+/  the live page   /live  its data   /picture  of a camera               need the token
+/streams  search   /static/…
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ export function create(root, store, actions) {
       const tile = tiles.get(target.dataset.camera);
       if (tile) tile.visible = isIntersecting;
     }
+    update();
   }, { rootMargin: NEAR });
 
   function update() {
@@ -81,11 +82,12 @@ export function create(root, store, actions) {
     const lines = linesOf(tile.name, sight).map((line) => `${line.name} ${line.in} in, ${line.out} out`);
     const said = [tile.name, health, nodes.now.textContent, passed, ...lines].filter(Boolean).join(", ");
     if (button.ariaLabel !== said) button.ariaLabel = said;
-    if (sight && sight !== tile.newest) {
+    const looked = tile.visible && !document.hidden;
+    if (sight && sight !== tile.newest && looked) {
       tile.newest = sight;
       if (!sight.pictured) show(tile, sight, null);
       else if (tile.loading) tile.next = sight;
-      else if (tile.visible && !document.hidden) load(tile, sight);
+      else load(tile, sight);
     } else paint(tile);
   }
 

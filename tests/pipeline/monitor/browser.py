@@ -71,9 +71,9 @@ class Browser:
     def screenshot(self) -> bytes:
         """The page as PNG, all of its height."""
         width, before = self.run("return [innerWidth, innerHeight]")
+        self._devtools("Emulation.setScrollbarsHidden", {"hidden": True})
         # A shot of a part, or beyond the view, now and then has plain colours for canvases.
         self._resize(width, self.run("return document.documentElement.scrollHeight"))
-        self._devtools("Emulation.setScrollbarsHidden", {"hidden": True})
         shot = self._devtools("Page.captureScreenshot", {})
         self._devtools("Emulation.setScrollbarsHidden", {"hidden": False})
         self._resize(width, before)
