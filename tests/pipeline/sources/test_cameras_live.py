@@ -192,7 +192,7 @@ def test_garbage_in_a_transport_stream_is_survived() -> None:
     first, second = clip(pictures(75), "mpegts"), clip(pictures(75, colour=2), "mpegts")
     noise = np.random.default_rng(0).bytes(188 * 200)
     stream = first[:-20_000] + noise + second
-    sender = threading.Thread(target=udp.send, args=(stream, 3.0))
+    sender = threading.Thread(target=udp.send, args=(stream, 2.0))
     with Rig({"a": udp.url}, stall_s=1) as rig:
         sender.start()
         rig.until(
