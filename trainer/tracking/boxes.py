@@ -20,6 +20,7 @@ from trainer.tracking.mot import Float64, read_mot
 LEAST_COLUMNS = 6
 TRUTH_COLUMNS = 9  # of MOT16 and later; earlier ones have ten, the last three without meaning
 PEDESTRIAN = 1
+MOST_FRAMES = 10_000_000  # four days at 30 a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,12 @@ def read_truth(path: Path) -> Boxes:
         rows = rows[(rows[:, 6] == 1) & (rows[:, 7] == PEDESTRIAN)]
     elif rows.shape[1] > LEAST_COLUMNS:
         rows = rows[rows[:, 6] != 0]
-    return _boxes(rows)
+    return _boxes(rows, path)
 
 
 def read_detections(path: Path) -> Boxes:
     """All boxes of a file of detections; raises DataError."""
-    return _boxes(read_mot(path))
+    return _boxes(read_mot(path), path)
 
 
 def read_frame_rate(path: Path) -> float:
@@ -72,8 +73,10 @@ def read_frame_rate(path: Path) -> float:
     return rate
 
 
-def _boxes(rows: Float64) -> Boxes:
+def _boxes(rows: Float64, path: Path) -> Boxes:
     """Boxes without width or height are left out: nobody can be in them."""
+    if len(rows) and not (rows[:, 0].min() >= 1 and rows[:, 0].max() <= MOST_FRAMES):
+        raise DataError(f"{path}: frames are numbered from 1 to at most {MOST_FRAMES:,}")
     rows = rows[(rows[:, 4] > 0) & (rows[:, 5] > 0)]
     return Boxes(
         rows[:, 0].astype(np.int64),

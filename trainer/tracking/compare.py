@@ -20,6 +20,7 @@ from trainer.tracking.samples import bounds
 HORIZONS = (1, 5, 15, 30)  # frames after the last that was seen
 HISTORY = 30  # frames that a model sees at most before it is asked
 APART = 3  # every so many frames of a track a model is asked
+MOST = 8192  # questions, evenly spaced
 INSIDE = (1, 2, 3)  # standard deviations
 NORMAL = (0.683, 0.954, 0.997)  # what a normal distribution has within them
 
@@ -69,7 +70,7 @@ def ask(recordings: Sequence[Recording], config: TrackingConfig) -> Questions:
     if not found:
         blank = np.zeros((0, rows, 6), np.float32)
         return Questions(blank, np.zeros(0, np.int64), np.zeros((0, len(HORIZONS), 4), np.float32))
-    x, last, targets = zip(*found, strict=True)
+    x, last, targets = zip(*found[:: math.ceil(len(found) / MOST)], strict=True)
     return Questions(np.stack(x), np.array(last), np.stack(targets))
 
 

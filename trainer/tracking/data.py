@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.block import Float32
+from pipeline.block import Float32, Int64
 from pipeline.errors import DataError
 from pipeline.tracking.assign import assign
 from pipeline.tracking.geometry import overlaps
@@ -65,10 +65,10 @@ def read_recordings(
     recordings: list[Recording] = []
     for files in found:
         truth = read_truth(files.truth)
-        if not len(truth):
-            raise DataError(f"{files.truth}: no person in it")
-        last = int(truth.frames.max() * until)
+        last = int(truth.frames.max() * until) if len(truth) else 0
         truth = truth.until(last)
+        if not len(truth):
+            raise DataError(f"{files.truth}: no person in the frames that are used")
         rate = read_frame_rate(files.info) if files.info else frame_rate
         for detector in files.detections or (None,):
             boxes = read_detections(detector).until(last) if detector else None
@@ -114,8 +114,7 @@ def tracks_of(truth: Boxes, detections: Boxes | None) -> tuple[Track, ...]:
     """Each person's track; a frame's detections are given to people by overlap, one to one."""
     observed = truth.boxes if detections is None else _matched(truth, detections)
     found = []
-    for person in np.unique(truth.ids):
-        rows = np.flatnonzero(truth.ids == person)
+    for rows in _groups(truth.ids):
         frames = truth.frames[rows]
         first, last = int(frames.min()), int(frames.max())
         both = np.full((2, last - first + 1, 4), np.nan, np.float32)
@@ -129,8 +128,8 @@ def _matched(truth: Boxes, detections: Boxes) -> Float32:
     found = np.full_like(truth.boxes, np.nan)
     order = np.argsort(detections.frames, kind="stable")
     frames = detections.frames[order]
-    for frame in np.unique(truth.frames):
-        own = np.flatnonzero(truth.frames == frame)
+    for own in _groups(truth.frames):
+        frame = truth.frames[own[0]]
         start, stop = np.searchsorted(frames, [frame, frame + 1])
         near = order[start:stop]
         people, which = assign(
@@ -138,6 +137,12 @@ def _matched(truth: Boxes, detections: Boxes) -> Float32:
         )
         found[own[people]] = detections.boxes[near[which]]
     return found
+
+
+def _groups(labels: Int64) -> list[Int64]:
+    """The lines of each label, by label."""
+    order = np.argsort(labels, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
 
 
 def _in_folder(folder: Path) -> Files | None:

@@ -77,6 +77,15 @@ def test_a_bad_seqinfo(tmp_path: Path, rates: str, message: str) -> None:
         read_recordings(folder)
 
 
+@pytest.mark.parametrize("frame", ["0", "-3", "1e12"])
+def test_frames_that_cannot_be(tmp_path: Path, frame: str) -> None:
+    """A track as long as that would not fit into the memory."""
+    path = tmp_path / "gt.txt"
+    path.write_text(f"1,1,0,0,9,9\n{frame},1,0,0,9,9\n")
+    with pytest.raises(DataError, match=r"gt\.txt: frames are numbered from 1"):
+        read_recordings(path)
+
+
 def test_nothing_to_read(tmp_path: Path) -> None:
     """No folder, an empty one, a video without people."""
     with pytest.raises(DataError, match="no such file or folder"):
@@ -86,3 +95,6 @@ def test_nothing_to_read(tmp_path: Path) -> None:
     (tmp_path / "gt.txt").write_text("1,1,0,0,9,9,0,1,1\n")
     with pytest.raises(DataError, match="no person"):
         read_recordings(tmp_path)
+    (tmp_path / "gt.txt").write_text("90,1,0,0,9,9\n99,1,0,0,9,9\n")
+    with pytest.raises(DataError, match="no person"):
+        read_recordings(tmp_path, until=0.5)
