@@ -24,7 +24,7 @@ from pipeline.config import PipelineConfig
 from pipeline.config_tracking import LineConfig
 from pipeline.errors import BundleError, ConfigError, SourceError
 from pipeline.logs import configure_logs
-from pipeline.video.address import kind_of
+from pipeline.video.address import kind_of, without_secrets
 
 COMMIT_EVERY_MS = 1000  # nothing waits for a commit here
 RECORDS = (".jsonl", ".txt")
@@ -214,7 +214,7 @@ def _run(config: PipelineConfig, video: str, out: Path | None, records: Path | N
     stop = threading.Event()
     painter = Painter(config.tracking.line)
     total = frames_of(video) if kind_of(video) == "file" else None
-    with Progress(Console(stderr=True), printable(video), total) as progress:
+    with Progress(Console(stderr=True), _shown(video), total) as progress:
         sink = FilmSink(
             painter,
             FilmWriter(out) if out is not None else None,
@@ -224,6 +224,8 @@ def _run(config: PipelineConfig, video: str, out: Path | None, records: Path | N
         parts = assemble(config, Path(), stop, sink=sink, witness=sink.saw)
         with _ended_by_signals(stop):
             parts.loop.run(stop)
+    if not sink.frames:
+        raise SourceError(f"{_shown(video)}: no frame came of it; nothing is written")
     typer.echo(f"{sink.frames} frames, {painter.known} tracks, {sink.kinds['track']} boxes")
     for name, (inwards, outwards) in painter.counts.items():
         typer.echo(f"line {name}: {inwards} in, {outwards} out")
@@ -232,6 +234,11 @@ def _run(config: PipelineConfig, video: str, out: Path | None, records: Path | N
     for path in (out, records):
         if path is not None:
             typer.echo(printable(str(path)))
+
+
+def _shown(video: str) -> str:
+    """The video's name as people may see it: an address may hold a password."""
+    return printable(video if kind_of(video) == "file" else without_secrets(video))
 
 
 @contextmanager

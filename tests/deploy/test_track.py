@@ -24,6 +24,7 @@ from deploy.track.painter import Painter, Seat, colour_of
 from pipeline.config_tracking import LineConfig
 from pipeline.detect.base import Picture
 from pipeline.errors import BundleError, ConfigError, EngineError, SinkError, SourceError
+from tests.brokers import free_port
 from tests.pipeline.bundles import anomaly_bundle
 from tests.pipeline.tracking.bundles import motion_bundle
 from tests.shared import REPOSITORY
@@ -156,6 +157,34 @@ def test_what_can_not_be_is_told(video: Path, model: Path, words: list[str], pro
     done = track(video, model, *words)
     assert isinstance(done.exception, ConfigError)
     assert problem in str(done.exception)
+
+
+def test_a_camera_that_is_not_there_is_waited_for(model: Path, tmp_path: Path) -> None:
+    """Until Ctrl-C; then it says that nothing came, and not what the password is."""
+    url = f"http://user:secret@127.0.0.1:{free_port()}/cam"
+    words = [url, "--model", model, "--detector", DETECTOR, "--layout", "yolov8"]
+    with subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "deploy",
+            "track",
+            *map(str, words),
+            "--out",
+            str(tmp_path / "o.mp4"),
+        ],
+        cwd=REPOSITORY,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        said += process.communicate(timeout=60)[1]
+    assert process.returncode == SourceError.exit_code
+    assert "no frame came" in said
+    assert "secret" not in said
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_video_itself_is_not_written_over(video: Path, model: Path) -> None:
