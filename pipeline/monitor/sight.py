@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.block import Batch, Bool, Float32, Int64, Records
+from pipeline.tracking.frames import HEADER, PIECE
 
 MAX_TRACKS = 256  # boxes that are shown of one frame
 MAX_SIDE = 65_535  # pixels
@@ -84,7 +85,8 @@ def sight_of(
     batch: Batch, row: int, runs: Sequence[Run], *, detections: int, pictured: bool
 ) -> Sight:
     """The sight of a row of frames, whose tracks are in ``runs``."""
-    width, height, number = batch.values[row, :3].tolist()
+    width, height, pieces, rest = batch.values[row, :HEADER].tolist()
+    number = pieces * PIECE + rest
     track, box, seen = NO_TRACKS, NO_BOXES, NO_TRACKS.astype(np.bool_)
     if runs:
         some, first, last = runs[0]

@@ -8,10 +8,13 @@ import numpy as np
 import orjson
 
 from pipeline.block import Batch, Records
-from pipeline.detect.base import Picture
+from pipeline.detect.base import Detections, Picture
 from pipeline.monitor.sights import Glance, Sights
+from pipeline.tracking.frames import Frame, Layout
 from tests.pipeline.monitor.plant import batch_of
 from tests.pipeline.monitor.street import SIZE
+
+NUMBER = 20_000_007  # of every frame
 
 
 class Clock:
@@ -39,10 +42,10 @@ class Sketcher:
 
 def frames(keys: list[bytes], time_us: int, detections: int = 0) -> Batch:
     """A frame of each camera with so many detections."""
-    values = np.full((len(keys), 3 + 5 * 8), np.nan, np.float32)
-    values[:, :3] = *SIZE, 7
-    values[:, 3 : 3 + 5 * detections] = 1.0
-    return batch_of(keys, values, time_us)
+    boxes = np.ones((detections, 4), np.float32)
+    scores, looks = np.ones(detections, np.float32), np.zeros((detections, 0), np.float32)
+    row, _ = Layout(most=8).row(Frame(NUMBER, SIZE, Detections(boxes, scores, looks)))
+    return batch_of(keys, np.repeat(row[None], len(keys), axis=0), time_us)
 
 
 def tracks(batch: Batch, many: int, row: int = 0) -> Records:
@@ -51,7 +54,7 @@ def tracks(batch: Batch, many: int, row: int = 0) -> Records:
     return batch.records(
         "track",
         np.full(many, row),
-        frame=np.full(many, 7),
+        frame=np.full(many, NUMBER),
         track=np.arange(1, many + 1),
         seen=np.ones(many, np.bool_),
         score=np.ones(many, np.float32),

@@ -19,7 +19,15 @@ from pipeline.monitor.sights import (
     Sights,
 )
 from pipeline.tracking.lines import Line
-from tests.pipeline.monitor.sketches import Clock, Sketcher, camera, events, frames, tracks
+from tests.pipeline.monitor.sketches import (
+    NUMBER,
+    Clock,
+    Sketcher,
+    camera,
+    events,
+    frames,
+    tracks,
+)
 from tests.pipeline.monitor.street import GATE, SIZE
 
 
@@ -41,7 +49,7 @@ def test_a_frame_is_told_with_its_tracks(sights: Sights) -> None:
     shown = sights.observe(batch, [tracks(batch, 2)])
     assert shown.values.tolist() == [[2.0, 3.0]]
     told = camera(sights)
-    assert (told["name"], told["time"], told["number"]) == ("door", 5_000_000, 7)
+    assert (told["name"], told["time"], told["number"]) == ("door", 5_000_000, NUMBER)
     assert (told["width"], told["height"]) == SIZE
     assert told["tracks"] == [1, 2]
     assert told["boxes"] == [[5, 5, 5, 5]] * 2

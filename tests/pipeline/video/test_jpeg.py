@@ -45,6 +45,7 @@ def test_a_picture_survives_as_jpeg() -> None:
     encoded = JpegPrinter().encode(picture)
     assert encoded.startswith(b"\xff\xd8\xff")
     back = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+    assert back is not None
     assert np.abs(back.astype(int) - picture).max() < 6
 
 
