@@ -46,8 +46,7 @@ class Samples:
 
     def drawn(self, config: TrackingConfig, generator: torch.Generator) -> Iterator[Batch]:
         """An epoch's batches of training: thinned, with gaps, half of them mirrored."""
-        count = min(config.windows, 8 * len(self.starts))
-        which = torch.randint(len(self.starts), (count,), generator=generator)
+        which = torch.randint(len(self.starts), (config.windows,), generator=generator)
         for starts in torch.split(self.starts[which], config.batch):
             strides = torch.randint(1, config.strides + 1, (len(starts),), generator=generator)
             yield self.batch(starts, strides, config, generator, vary=True)
