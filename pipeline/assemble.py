@@ -76,6 +76,7 @@ def assemble(
         metrics=metrics,
         vitals=vitals,
         witness=_both(witness, sights),
+        health=None if sights is None else sights.up,
     )
     if tap is not None:
         source = tap(source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.assemble_sound import (
@@ -56,11 +57,13 @@ def make_source(
     metrics: Metrics,
     vitals: Vitals,
     witness: Witness | None = None,
+    health: Callable[[str, bool], None] | None = None,
 ) -> Source:
     """The configured source: rows of the manifest's features, its sound, or frames.
 
     ``metrics`` and ``vitals`` are told of what no row tells: sound or frames that were dropped, and
-    why. ``witness`` is told of what cameras filmed.
+    why. ``witness`` is told of what cameras filmed, and ``health(camera, up)`` when one comes
+    or goes.
     """
     source = config.source
     names = [feature.name for feature in manifest.features]
@@ -87,7 +90,9 @@ def make_source(
         skipped = metrics.cameras.still
         detector = make_detector(config.detector, directory, skipped=skipped)
         layout = layout_of(config)
-        return cameras_source(config, source, layout, detector, directory, metrics, vitals, witness)
+        return cameras_source(
+            config, source, layout, detector, directory, metrics, vitals, witness, health
+        )
     if isinstance(source, DetectionsSourceConfig):
         positions = state_path(config, directory).with_suffix(".positions.json")
         return detections_source(source, layout_of(config), directory, positions, metrics)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.config import PipelineConfig
@@ -24,6 +25,7 @@ def cameras_source(
     metrics: Metrics,
     vitals: Vitals,
     witness: Witness | None = None,
+    health: Callable[[str, bool], None] | None = None,
 ) -> Source:
     """What films and detects; files' paths start at ``directory``.
 
@@ -39,6 +41,12 @@ def cameras_source(
             f"vectors of {detector.appearance}"
         )
         raise ConfigError(f"pipeline {config.name}", [problem])
+
+    def up(camera: str, is_up: bool) -> None:
+        metrics.cameras.up(camera, is_up)
+        if health is not None:
+            health(camera, is_up)
+
     return CamerasSource(
         [
             CameraSpec(camera.name, address_of(camera.address, directory))
@@ -55,7 +63,7 @@ def cameras_source(
         ),
         keep=source.pace == "all",
         dropped=metrics.dropped,
-        health=metrics.cameras.up,
+        health=up,
         vitals=vitals,
         stage=metrics.stage,
         witness=witness,
