@@ -8,10 +8,11 @@ import numpy as np
 import torch
 
 from export.tracking import export_tracking
-from export.untrained_tracking import untrained_tracking_bundle, walks
+from export.untrained_tracking import walks
 from pipeline.bundle import read_bundle
 from pipeline.engines.onnx import OnnxEngine
 from pipeline.tracking.params import TrackingParams
+from tests.pipeline.tracking.bundles import motion_bundle
 from tests.trainer.tracking.walkers import QUICK, recordings
 from trainer.tracking.train import fit
 
@@ -47,12 +48,10 @@ def test_a_trained_bundle(tmp_path: Path) -> None:
 
 
 def test_an_untrained_bundle(tmp_path: Path) -> None:
-    """It is for any number of tracks, and a tracker's parameters go with it."""
-    path = tmp_path / "bundle.onnx"
-    untrained_tracking_bundle(path, "kalman", TrackingParams(min_hits=1))
-    bundle = read_bundle(path)
+    """It is for any number of tracks, and the tracker's usual parameters go with it."""
+    bundle = read_bundle(motion_bundle(tmp_path, "kalman"))
     assert (bundle.manifest.name, bundle.manifest.task) == ("kalman", "tracking")
-    assert bundle.manifest.head["min_hits"] == 1
+    assert bundle.manifest.head == TrackingParams().model_dump()
     engine = OnnxEngine(bundle)
     try:
         for tracks in (1, 3):
