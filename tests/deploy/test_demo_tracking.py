@@ -16,7 +16,7 @@ from rich.console import Console
 
 from deploy.demo.run import Files
 from deploy.demo.show import Show
-from deploy.demo.tracking import flow, training
+from deploy.demo.tracking import flow, session, training
 from deploy.demo.tracking.camera import BOUNDARY, Camera
 from deploy.demo.tracking.film import FRAMES_PER_S, Present, Shown, film
 from deploy.demo.tracking.flow import Options, run_tracking_demo
@@ -45,6 +45,7 @@ def test_the_demo_counts_people_over_a_lost_camera_and_a_crash(
         return read_bundle(places.model).manifest
 
     monkeypatch.setattr(flow, "train", untrained)
+    monkeypatch.setattr(session, "AFTER_CRASH_S", 2.0)
     out = io.StringIO()
     options = Options(tmp_path / "out", None, 2, None, 0, False, True, "demo", seconds=9.0)
     good = run_tracking_demo(options, Console(file=out, width=120))
