@@ -8,7 +8,10 @@ from typing import Annotated
 import typer
 
 from pipeline.assemble_model import open_engine, open_model
-from pipeline.config import load_config
+from pipeline.config import PipelineConfig, load_config
+from pipeline.config_tracking import CamerasSourceConfig
+from pipeline.detect.choose import make_detector
+from pipeline.logs import configure_logs
 
 
 def check(
@@ -20,6 +23,7 @@ def check(
       streamcell check pipeline.toml
 
     """
+    configure_logs("error")  # what opening a model has to say is no part of the answer
     config = load_config(file)
     for pipeline in config.pipeline:
         model = open_model(pipeline, file.parent)
@@ -32,7 +36,26 @@ def check(
             f"  pipeline   {pipeline.name}, {pipeline.guarantee}\n"
             f"  model      {manifest.name} ({manifest.task}), {len(manifest.features)} features, "
             f"{manifest.state_width} floats of state a stream\n"
-            f"  source     {pipeline.source.type}\n"
+            f"  source     {_source(pipeline)}\n"
+            f"{_detector(pipeline, file.parent)}"
             f"  sink       {pipeline.sink.type}\n"
             f"  metrics    http://{config.http.bind}:{config.http.port}/metrics"
         )
+
+
+def _source(pipeline: PipelineConfig) -> str:
+    """What it is, of cameras also which."""
+    source = pipeline.source
+    if isinstance(source, CamerasSourceConfig):
+        names = ", ".join(camera.name for camera in source.camera)
+        return f"cameras: {names}"
+    return source.type
+
+
+def _detector(pipeline: PipelineConfig, directory: Path) -> str:
+    """A line for the detector of cameras, once it has been opened; raises where it can't be."""
+    if not isinstance(pipeline.source, CamerasSourceConfig):
+        return ""
+    detector = make_detector(pipeline.detector, directory, skipped=lambda _: None)
+    detector.close()
+    return f"  detector   {detector.name} on {detector.device}\n"

@@ -1,0 +1,61 @@
+"""``streamcell check`` of a pipeline with cameras: its detector is opened, its cameras are not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.bundles import anomaly_bundle
+from tests.pipeline.tracking.bundles import motion_bundle
+
+FILE = """
+[[pipeline]]
+name = "plaza"
+model = "constant_velocity.onnx"
+[pipeline.source]
+type = "cameras"
+[[pipeline.source.camera]]
+name = "entrance"
+url = "rtsp://127.0.0.1:1/nobody"
+[[pipeline.source.camera]]
+name = "yard"
+url = "http://127.0.0.1:1/nobody.mjpg"
+[pipeline.detector]
+{detector}
+[pipeline.sink]
+type = "console"
+"""
+
+
+def check(folder: Path, detector: str) -> subprocess.CompletedProcess[str]:
+    """The command's answer for a detector's table."""
+    motion_bundle(folder, "constant_velocity")
+    path = folder / "plaza.toml"
+    path.write_text(FILE.format(detector=detector))
+    command = [sys.executable, "-m", "deploy", "check", str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_it_names_cameras_and_detector(tmp_path: Path) -> None:
+    """And nothing else: no log line is in the answer."""
+    answer = check(tmp_path, 'kind = "hog"')
+    assert answer.returncode == 0, answer.stderr
+    lines = [line.split(maxsplit=1) for line in answer.stdout.splitlines()]
+    assert ["source", "cameras: entrance, yard"] in lines
+    assert [name for name, _ in lines] == [
+        f"{tmp_path / 'plaza.toml'}:",
+        *("pipeline", "model", "source", "detector", "sink", "metrics"),
+    ]
+
+
+@pytest.mark.parametrize("model", ["away.onnx", "anomaly.onnx"])
+def test_a_detector_that_is_none_is_refused(tmp_path: Path, model: str) -> None:
+    """Before the pipeline is started, by the file's name."""
+    anomaly_bundle(tmp_path / "anomaly.onnx")
+    answer = check(tmp_path, f'kind = "onnx"\nmodel = "{model}"')
+    assert answer.returncode != 0
+    assert model in answer.stderr
+    assert "Traceback" not in answer.stderr
