@@ -55,7 +55,7 @@ def test_who_is_long_gone_keeps_nobody_from_beginning() -> None:
     boxes = centred(found.boxes)
     for misses, confirmed, births in ((2, True, []), (3, True, [0]), (0, False, [0])):
         tracks = Expected(
-            boxes + np.float32([15, 0, 0, 0]),
+            boxes + np.array([15, 0, 0, 0], np.float32),
             np.ones((1, 4), np.float32),  # so sure that the box is beyond the gate
             np.array([misses]),
             np.array([confirmed]),
