@@ -15,7 +15,10 @@ from trainer.benchmarks import rivals as program
 from trainer.benchmarks.mot17 import Entry, fps
 from trainer.tracking.video import SCORE, Clip
 
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+# One thread; and what lies beside a program is not taken for the packages that it imports.
+SETTING = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "PYTHONSAFEPATH"), "1"
+)
 
 
 def rivals(
@@ -74,11 +77,11 @@ def official(python: Path, script: Path, entry: Entry, clips: Sequence[Clip]) ->
 
 
 def _run(python: Path, words: Sequence[str]) -> str:
-    """What a program prints; its own folder is not on the path of its imports."""
-    command = [str(python), "-P", *words]
+    """What a program prints; raises DataError where it can't be run, or fails."""
+    command = [str(python), *words]
     try:
         done = subprocess.run(  # noqa: S603 - the user named both programs
-            command, capture_output=True, text=True, check=False, env=os.environ | ONE_THREAD
+            command, capture_output=True, text=True, check=False, env=os.environ | SETTING
         )
     except OSError as error:
         raise DataError(f"{python}: can't be run: {error.strerror}") from error

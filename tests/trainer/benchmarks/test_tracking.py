@@ -108,6 +108,10 @@ def test_others_and_the_official_script_of_the_same_run(
     script.write_text("raise SystemExit('no such metric')")
     with pytest.raises(DataError, match=r"official\.py failed: no such metric"):
         evaluate("--data", data, "--model", bundle, "--out", out, "--official", script)
+    with pytest.raises(DataError, match="no-python: can't be run"):
+        evaluate(
+            "--data", data, "--model", bundle, "--out", out, "--rivals", tmp_path / "no-python"
+        )
 
 
 def test_parameters_are_chosen_on_first_halves_and_written(
