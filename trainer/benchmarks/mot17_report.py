@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.tracking.params import TrackingParams
 from trainer.benchmarks.mot17 import FLOORS, LEAST_FPS, MOST_SWITCHES, Entry
 from trainer.tracking.tune import Tuned
 from trainer.tracking.video import Clip
@@ -89,19 +90,17 @@ def tuned_report(title: str, clips: Sequence[Clip], found: Mapping[str, Tuned]) 
         "tables": [
             {
                 "title": "Parameters",
-                "columns": ["bundle", "mean", "trials", *_changing(found)],
+                "columns": ["", *found],
                 "rows": [
-                    [name, one.value, one.trials]
-                    + [getattr(one.params, each) for each in _changing(found)]
-                    for name, one in found.items()
+                    ["mean of MOTA, IDF1, HOTA", *(one.value for one in found.values())],
+                    ["trials", *(one.trials for one in found.values())],
+                    *(
+                        [name, *(getattr(one.params, name) for one in found.values())]
+                        for name in TrackingParams.model_fields
+                    ),
                 ],
                 "digits": 2,
             }
         ],
         "details": {name: one.params.model_dump() for name, one in found.items()},
     }
-
-
-def _changing(found: Mapping[str, Tuned]) -> list[str]:
-    first = next(iter(found.values())).params
-    return [name for name in type(first).model_fields if name != "appearance_weight"]
