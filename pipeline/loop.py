@@ -97,7 +97,13 @@ class Loop:
         tracks = None
         if isinstance(head, Tracker):
             self._stepper = frames = Frames(
-                engine, head, pool, self._dead_letters, metrics, options.max_rows
+                engine,
+                head,
+                pool,
+                self._dead_letters,
+                metrics,
+                options.max_rows,
+                replayable=source.replayable,
             )
             tracks = frames.live
         else:

@@ -8,12 +8,14 @@ from pipeline.block import Batch, Float32, Records
 from pipeline.dead_letters import DeadLetters
 from pipeline.engines.base import Engine
 from pipeline.finite import finite_rows
+from pipeline.heads.base import State
 from pipeline.metrics import Metrics
 from pipeline.pool import SlotPool
 from pipeline.tracking.scene import Scene
 from pipeline.tracking.state import live
 from pipeline.tracking.tracker import Tracker
 
+LEAP = 1000  # more tracks than one camera begins between two snapshots
 OVER = "tracks_over_limit"  # detections that began no track: the camera has as many as it may
 
 
@@ -21,7 +23,9 @@ class Frames:
     """Steps all tracks of all cameras of a batch at once; used from the loop's thread.
 
     A frame in which any track's result is not finite goes to ``dead_letters``, and its camera's
-    state stays as it was. The engine is given at most ``max_rows`` tracks at a time.
+    state stays as it was. The engine is given at most ``max_rows`` tracks at a time. Where frames
+    can't be replayed (not ``replayable``), a camera whose state comes from a snapshot may have
+    given out more identities than that knows of: it goes on with the next ``LEAP``.
     """
 
     def __init__(
@@ -32,15 +36,20 @@ class Frames:
         dead_letters: DeadLetters,
         metrics: Metrics,
         max_rows: int,
+        *,
+        replayable: bool = True,
     ) -> None:
         self._engine, self._tracker, self._pool = engine, tracker, pool
         self._dead_letters, self._metrics, self._max_rows = dead_letters, metrics, max_rows
+        self._known: set[bytes] | None = None if replayable else set()
 
     def step(self, frames: Batch, tick: int) -> list[Records]:
         """Step the frames of cameras, each camera at most once."""
         pool, metrics = self._pool, self._metrics
         with metrics.stage("gather"):
             state, cameras = pool.gather(frames.slot), pool.head.take(frames.slot)
+            if self._known is not None:
+                self._leap(frames, cameras, self._known)
         with metrics.stage("associate"):
             scene = self._tracker.prepare(frames, pool.time[frames.slot], cameras)
         if scene.over:
@@ -59,6 +68,14 @@ class Frames:
         with metrics.stage("scatter"):
             pool.scatter(frames.slot, state, cameras, frames.offset, frames.time, tick)
         return outputs
+
+    def _leap(self, frames: Batch, cameras: State, known: set[bytes]) -> None:
+        """Cameras met for the first time go on with identities that nobody was given before."""
+        new = [row for row, key in enumerate(frames.key.tolist()) if key not in known]
+        if new:
+            known.update(frames.key[new].tolist())
+            last = cameras["last_id"][new]
+            cameras["last_id"][new] = np.where(last > 0, (last // LEAP + 1) * LEAP, 0)
 
     def live(self) -> int:
         """The confirmed tracks of all resident cameras."""

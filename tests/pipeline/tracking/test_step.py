@@ -50,7 +50,9 @@ class Counting(OnnxEngine):
 class Rig:
     """The step with a pool of its own."""
 
-    def __init__(self, motion: Bundle, folder: Path, max_rows: int = 1024) -> None:
+    def __init__(
+        self, motion: Bundle, folder: Path, max_rows: int = 1024, *, replayable: bool = True
+    ) -> None:
         self.engine = Counting(motion)
         self.tracker = Tracker(motion.manifest, LAYOUT, params=PARAMS, max_tracks=16)
         initial = np.tile(self.tracker.fresh, 16)
@@ -68,7 +70,13 @@ class Rig:
         self.letters = DeadLetters("cameras", ("frame",), partitions)
         self.metrics = Metrics("test")
         self.frames = Frames(
-            self.engine, self.tracker, self.pool, self.letters, self.metrics, max_rows
+            self.engine,
+            self.tracker,
+            self.pool,
+            self.letters,
+            self.metrics,
+            max_rows,
+            replayable=replayable,
         )
 
     def step(self, slots: list[int], frames: list[Frame], time: int) -> list[Records]:
@@ -146,6 +154,26 @@ def test_a_frame_that_the_model_cannot_bear_costs_that_frame_only(rig: Rig) -> N
     (letter,) = rig.letters.take()
     assert (letter.key, letter.cause) == (b"bad", "not_finite")
     assert told(rig.step([bad], [frames[2]], 2 * INTERVAL_US), b"bad")
+
+
+@pytest.mark.parametrize(("replayable", "wanted"), [(True, 9), (False, 1001)])
+def test_identities_that_no_snapshot_knows_are_not_given_again(
+    motion: Bundle, tmp_path: Path, replayable: bool, wanted: int
+) -> None:
+    """A camera may have begun more tracks before a crash than were saved, and can't repeat them."""
+    films = crowd(1, 3, people=8, missed=0)
+    rig = Rig(motion, tmp_path, replayable=replayable)
+    (slot,) = rig.pool.acquire(0, [b"a"]).tolist()
+    for frame in films:
+        rig.step([slot], [frame], frame.number * INTERVAL_US)
+    assert rig.pool.head["last_id"][slot] == 8
+    (tmp_path / "again").mkdir()
+    again = Rig(motion, tmp_path / "again", replayable=replayable)
+    again.pool.load(rig.pool.save(np.array([slot], np.int32))[0])
+    films[-1].found.boxes[0] += 5000  # who was not there before
+    found = again.step([1], [films[-1]], 3 * INTERVAL_US)
+    found += again.step([1], [films[-1]], 4 * INTERVAL_US)
+    assert {track for _, track, *_ in told(found, b"a")} == {2, 3, 4, 5, 6, 7, 8, wanted}
 
 
 def test_how_many_tracks_there_are(rig: Rig) -> None:
