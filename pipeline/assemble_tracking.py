@@ -57,7 +57,7 @@ def layout_of(config: PipelineConfig) -> Layout:
 def make_tracker(config: PipelineConfig, manifest: Manifest) -> Tracker:
     """The configured tracker; raises BundleError where the bundle is none for it."""
     tracking = config.tracking
-    changed = {name: getattr(tracking, name, None) for name in TrackingParams.model_fields}
+    changed = {name: getattr(tracking, name) for name in TrackingParams.model_fields}
     return Tracker(
         manifest,
         layout_of(config),

@@ -190,6 +190,34 @@ class TrackingConfig(Table):
         None,
         description="The box of a track that is seen: the detector's, or the model's estimate.",
     )
+    gate: float | None = Field(
+        None,
+        gt=0,
+        description="Detections farther from where a track is expected are not its: standard "
+        "deviations of the prediction.",
+    )
+    overlap: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Least overlap (IoU) of a confident detection with what is expected.",
+    )
+    weak_overlap: float | None = Field(None, ge=0, le=1, description="The same of a weak one.")
+    recent: int | None = Field(
+        None, ge=0, description="Weak ones go to tracks missed for so many frames at most."
+    )
+    born_overlap: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Most overlap of a new track with one that was seen that recently.",
+    )
+    motion_weight: float | None = Field(
+        None, ge=0, le=1, description="What the distance counts beside the overlap."
+    )
+    appearance_weight: float | None = Field(
+        None, ge=0, le=1, description="What appearance counts beside both, where there is one."
+    )
     line: list[LineConfig] = Field(
         [], max_length=32, description="Lines to be crossed: `[[pipeline.tracking.line]]`."
     )

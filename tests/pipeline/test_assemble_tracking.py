@@ -13,8 +13,10 @@ import pytest
 
 from pipeline.assemble import assemble
 from pipeline.config import load_config
+from pipeline.config_tracking import TrackingConfig
 from pipeline.detect.base import Detections, Picture
 from pipeline.errors import BundleError, ConfigError, StoreError, StreamcellError
+from pipeline.tracking.params import TrackingParams
 from pipeline.video.shot import Shot
 from tests.pipeline.bundles import anomaly_bundle
 from tests.pipeline.tracking.bundles import motion_bundle
@@ -192,6 +194,12 @@ def test_appearance_must_be_as_long_as_the_rows_have_room(tmp_path: Path) -> Non
     message = refusal(configured(tmp_path, more="[pipeline.tracking]\nappearance = 8\n"))
     assert "tracking.appearance is 8" in message
     assert "vectors of 0" in message
+
+
+def test_every_parameter_of_a_bundle_can_be_set_anew() -> None:
+    """And nothing is set where the file is silent."""
+    table = TrackingConfig()
+    assert {getattr(table, name) for name in TrackingParams.model_fields} == {None}
 
 
 def test_thresholds_that_contradict_each_other_are_refused(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def write(path: Path, *lines: str) -> Path:
     """A text file, packed where its name says so."""
     path.parent.mkdir(parents=True, exist_ok=True)
     data = "\n".join(lines).encode()
-    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
     return path
 
 
