@@ -159,6 +159,8 @@ class Sights:
                         detections=int(detections[row]),
                         pictured=pictured,
                     )
+                    if camera.past and not batch.values[row, 0]:  # the camera is away
+                        sight = replace(sight, size=camera.past[-1].size)
                     if camera.past and sight.time < camera.past[-1].time:
                         camera.past.clear()
                     camera.past.append(sight)

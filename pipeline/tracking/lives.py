@@ -38,6 +38,7 @@ def finish(
     tracks["hits"][at], tracks["misses"][at], tracks["confirmed"][at] = hits, misses, confirmed
     tracks["frames"][at] += 1
     tracks["entered"][at] = np.where(confirmed & ~was, time, tracks["entered"][at])
+    tracks["last_seen"][at] = np.where(seen, time, tracks["last_seen"][at])
 
     detected = seen[:, None] & (params.report == "detected")
     boxes = np.where(detected, scene.x[:, :4], estimate).astype(np.float32)
@@ -45,9 +46,7 @@ def finish(
     found = _tracks(frames, scene, tracks, boxes, np.flatnonzero(told))
     found += _enters(frames, scene, tracks, boxes, np.flatnonzero(confirmed & ~was))
     if lines:
-        found += _crosses(
-            frames, scene, tracks, estimate, size, np.flatnonzero(confirmed & ~dead), lines
-        )
+        found += _crosses(frames, scene, tracks, size, np.flatnonzero(seen), lines)
     left = np.flatnonzero(dead & was)
     row = scene.row[left]
     found += _left(frames, row, _number(frames, row), tracks[row, scene.place[left]])
@@ -95,6 +94,7 @@ def _left(frames: Batch, row: Int64, number: Int64, tracks: State) -> list[Recor
         "track": tracks["id"],
         **box_columns(tracks["box"]),
         "entered": tracks["entered"],
+        "last_seen": tracks["last_seen"],
         "frames": tracks["frames"],
     }
     return outputs(LEAVE, frames, row, columns)
@@ -104,23 +104,27 @@ def _crosses(
     frames: Batch,
     scene: Scene,
     tracks: State,
-    boxes: Float32,
     size: Float32,
-    alive: Int64,
+    seen: Int64,
     lines: Sequence[Line],
 ) -> list[Records]:
-    """Crossings of confirmed tracks; where they stand is kept for the next frame."""
-    at = (scene.row[alive], scene.place[alive])
-    size = np.maximum(size[alive], 1)
-    box = boxes[alive]
+    """Crossings of confirmed tracks that are seen; where they stand is kept for the next time.
+
+    Where a track only coasts nobody knows whether it has crossed: the way from where it was seen
+    last counts when it is seen again. The first way begins where the track did. Feet are those of
+    detections: an estimate follows a prediction that went wrong for some frames.
+    """
+    at = (scene.row[seen], scene.place[seen])
+    size = np.maximum(size[seen], 1)
+    box = scene.x[seen, :4]
     foot = box[:, :2] / size
     foot[:, 1] += box[:, 3] / 2 / size[:, 1]
     before: Float32 = tracks["foot"][at]
     way = np.linalg.norm((foot - before) * size, axis=1)
-    moved = way > JITTER * box[:, 3]  # never where the last place is not known, NaN
+    moved = (way > JITTER * box[:, 3]) & tracks["confirmed"][at]  # never of NaN, not known yet
     tracks["foot"][at] = np.where((moved | np.isnan(way))[:, None], foot, before)
-    found = crossings(lines, frames.key[scene.row[alive]], before, foot, moved)
-    which = alive[found.track]
+    found = crossings(lines, frames.key[scene.row[seen]], before, foot, moved)
+    which = seen[found.track]
     columns = {
         **_names(frames, scene, tracks, which),
         "line": found.line,

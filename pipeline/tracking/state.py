@@ -23,7 +23,8 @@ def camera_dtype(tracks: int, appearance: int) -> np.dtype[Any]:
         ("frames", "i8"),  # since it began
         ("confirmed", "?"),
         ("entered", "i8"),  # µs, when it was confirmed
-        ("foot", "f4", (2,)),  # where it stood, in shares of the picture; for lines
+        ("last_seen", "i8"),  # µs
+        ("foot", "f4", (2,)),  # where it was seen to stand, in shares of the picture; for lines
     ]
     if appearance:
         track.append(("appearance", "f4", (appearance,)))
@@ -31,14 +32,14 @@ def camera_dtype(tracks: int, appearance: int) -> np.dtype[Any]:
         [
             ("last_id", "i8"),
             ("frame", "i8"),  # number of the last frame
+            ("size", "f4", (2,)),  # of its picture, in pixels
             ("interval", "f4"),  # seconds that usually pass between two frames; 0: not known yet
             ("tracks", np.dtype(track), (tracks,)),
         ]
     )
 
 
-def live(camera: Fields) -> npt.NDArray[np.int64]:
-    """How many tracks [N] each of N cameras has that are confirmed."""
-    tracks = camera["tracks"]
-    found: npt.NDArray[np.int64] = ((tracks["id"] > 0) & tracks["confirmed"]).sum(axis=1)
-    return found
+def live(cameras: Fields, which: npt.NDArray[np.int32]) -> int:
+    """How many confirmed tracks the cameras at ``which`` have."""
+    tracks = cameras["tracks"]  # two of its fields are copied, not all
+    return int(np.count_nonzero((tracks["id"][which] > 0) & tracks["confirmed"][which]))

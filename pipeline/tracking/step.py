@@ -80,7 +80,7 @@ class Frames:
     def live(self) -> int:
         """The confirmed tracks of all resident cameras."""
         pool = self._pool
-        return int(live(pool.head[pool.residents()]).sum())
+        return live(pool.head, pool.residents())
 
     def _advance(self, scene: Scene, state: Float32) -> tuple[Float32, np.typing.NDArray[np.int64]]:
         """The model's answers [n, K], its states in ``state`` [N, W], and the frames it failed."""

@@ -66,7 +66,9 @@ def tracking_params(manifest: Manifest, **changed: Any) -> TrackingParams:
 class Tracker:
     """Keeps nothing about cameras in itself: ``state [N]``, of ``dtype``, does.
 
-    ``max_gap_s``: where a camera had no frame for longer, its tracks end.
+    Where a camera had no frame for longer than ``max_gap_s``, where its time went back or its
+    picture has another size, nobody can say who is who: its tracks end. A source that knows that a
+    camera is away sends a frame of size 0 x 0.
     """
 
     def __init__(
@@ -100,8 +102,11 @@ class Tracker:
         ``last`` [N] are the times of the cameras' frames before, NO_TIME where there was none.
         """
         passed = np.where(last == NO_TIME, 0.0, (frames.time - last) / 1e6)
+        size = frames.values[:, :2]
+        resized = (state["size"] > 0).any(axis=1) & (state["size"] != size).any(axis=1)
         gone: list[Records] = []
-        away = np.flatnonzero(passed > self._max_gap_s)
+        away = np.flatnonzero((passed > self._max_gap_s) | (passed < 0) | resized)
+        state["size"] = size
         if len(away):
             gone = leaves(frames, away, state[away])
             state["tracks"]["id"][away] = 0

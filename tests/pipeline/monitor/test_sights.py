@@ -133,6 +133,19 @@ def test_a_storm_of_tracks_is_bounded(sights: Sights) -> None:
     assert len(orjson.dumps(message, option=orjson.OPT_SERIALIZE_NUMPY)) < 60_000
 
 
+def test_a_camera_that_is_away_shows_nobody(sights: Sights, clock: Clock) -> None:
+    """In the picture's last size: a frame of no size says that nobody knows any more."""
+    batch = frames([b"door"], 5_000_000)
+    sights.observe(batch, [tracks(batch, 2)])
+    clock.now += 5
+    away = frames([b"door"], 10_000_000)
+    away.values[0, :2] = 0
+    sights.observe(away, [])
+    told = camera(sights)
+    assert (told["width"], told["height"]) == SIZE
+    assert (told["time"], told["tracks"]) == (10_000_000, [])
+
+
 def test_absurd_frames_do_no_harm(sights: Sights) -> None:
     """Sizes and boxes that are none: what can't be drawn isn't told."""
     batch = frames([b"a", b"b"], 5)

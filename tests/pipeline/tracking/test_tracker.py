@@ -96,6 +96,7 @@ def test_a_track_ends_after_its_misses_and_says_so(make: Make) -> None:
     assert [len(events) for events in left] == [0, 0, 0, 1, 0, 0, 0]
     event = left[3][0]
     assert (event["track"], event["entered"], event["frames"]) == (1, 0, 9)
+    assert event["last_seen"] == 4 * INTERVAL_US
     assert [track["track"] for track in run(tracker, 12, walker(0, (100, 100), (0, 0)))] == [2]
 
 
@@ -127,6 +128,36 @@ def test_a_camera_that_was_away_begins_anew(make: Make) -> None:
     found = tracker.step(frame(1, walker(0, (100, 100), (0, 0))), 60_000_000)
     assert [event["track"] for event in rows(found, LEAVE)] == [1]
     assert [track["track"] for track in rows(found, TRACK)] == [2]
+
+
+def anew(make: Make, *after: tuple[Frame, int]) -> tuple[list[object], list[object]]:
+    """Who left and who was there, when these frames with their times follow ten steady ones."""
+    tracker = make(max_misses=30)
+    for number in range(10):
+        run(tracker, number, walker(0, (100, 100), (0, 0)))
+    found = [some for each, time in after for some in tracker.step(each, time)]
+    left = [event["track"] for event in rows(found, LEAVE)]
+    return left, [track["track"] for track in rows(found, TRACK)]
+
+
+def test_a_clock_that_goes_back_begins_anew(make: Make) -> None:
+    """It is another film, or another day: nobody in it is known."""
+    again = frame(0, walker(0, (100, 100), (0, 0)))
+    assert anew(make, (again, -990_000_000)) == ([1], [2])
+
+
+def test_another_size_of_the_picture_begins_anew(make: Make) -> None:
+    """Boxes in pixels of one mean nothing in the other."""
+    box = detections([50, 50, 20, 50, 0.9])
+    small = Frame(10, (SIZE[0] // 2, SIZE[1] // 2), box)
+    assert anew(make, (small, 10 * INTERVAL_US)) == ([1], [2])
+
+
+def test_a_picture_of_no_size_says_that_the_camera_is_away(make: Make) -> None:
+    """Its tracks end at once; when it is back, so are people, as others."""
+    away = Frame(9, (0, 0), detections())
+    back = frame(11, walker(0, (100, 100), (0, 0)))
+    assert anew(make, (away, 10 * INTERVAL_US), (back, 11 * INTERVAL_US)) == ([1], [2])
 
 
 def test_the_end_of_a_stream_ends_its_tracks(make: Make) -> None:
