@@ -67,6 +67,7 @@ def cameras_source(
         vitals=vitals,
         stage=metrics.stage,
         witness=witness,
+        max_gap_s=config.tracking.max_gap_s,
     )
 
 

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from pipeline.block import Block, Int64, KeyTable, Polled
-from pipeline.detect.base import Detections, Detector
+from pipeline.detect.base import Detections, Detector, no_detections
 from pipeline.errors import EngineError, SourceError
 from pipeline.monitor.health import Vitals
 from pipeline.sources.base import Assignee, LogRange, Positions
 from pipeline.tracking.frames import Frame, Layout
 from pipeline.video.camera import Camera, CameraSpec, Watch
-from pipeline.video.mailbox import STOPPED, Mailbox, Waiting
+from pipeline.video.mailbox import CORRUPT, STOPPED, Mailbox, Waiting
+from pipeline.video.outages import Outages
 from pipeline.video.picture import Painter
 from pipeline.video.reader import check_library
 from pipeline.video.shot import Shot, Witness
@@ -35,7 +36,8 @@ class CamerasSource:
     A poll takes the newest frame of every camera and has them looked at in one call. A camera that
     is lost is opened again and again, and its stream goes on; a file's stream ends with the file.
     Offsets are the times in microseconds at which frames came, so they go on rising after a
-    restart, which begins with the states of the last snapshot: nothing can be replayed.
+    restart, which begins with the states of the last snapshot: nothing can be replayed. Of a live
+    camera without a usable frame for ``max_gap_s`` comes one row of a picture of 0 x 0.
 
     ``keep``: every frame is used, and files wait for that. ``dropped(cause, rows)`` counts what was
     not used, ``health(camera, up)`` is told when a camera comes or goes, ``vitals`` when there is
@@ -60,16 +62,20 @@ class CamerasSource:
         vitals: Vitals,
         stage: Callable[[str], AbstractContextManager[None]],
         witness: Witness | None = None,
+        max_gap_s: float = 5.0,
     ) -> None:
         check_library()
         self.topic = topic
         self._detector, self._layout = detector, layout
         self._dropped, self._health, self._vitals = dropped, health, vitals
         self._stage, self._witness = stage, witness
-        self._mailbox, clock = Mailbox(keep=keep), WallClock()
+        self._mailbox, self._clock = Mailbox(keep=keep), WallClock()
         self._cameras = [
-            Camera(index, spec, self._mailbox, watch, clock) for index, spec in enumerate(specs)
+            Camera(index, spec, self._mailbox, watch, self._clock)
+            for index, spec in enumerate(specs)
         ]
+        live = [index for index, spec in enumerate(specs) if spec.address.live]
+        self._outages = Outages(live, max_gap_s, self._now_us())
         self._table = KeyTable([spec.name.encode() for spec in specs])
         self._painters = [Painter() for _ in specs]
         self._told: dict[str, bool] = {}  # what health said last
@@ -112,7 +118,10 @@ class CamerasSource:
         waiting, ended = self._mailbox.take(timeout_s)
         self._tell_drops()
         self._tell_health()
-        blocks = [self._block(waiting)] if waiting else []
+        shots = self._shots(waiting)
+        blocks = [self._block(shots)] if shots else []
+        if outages := self._outages.begun(self._now_us()):
+            blocks.append(self._gaps(outages))
         if ended:
             blocks.append(self._ends(ended))
         return Polled(blocks)
@@ -152,34 +161,56 @@ class CamerasSource:
 
     # Rows.
 
-    def _block(self, waiting: list[Waiting]) -> Block:
-        """The rows of frames in the order they came."""
+    def _shots(self, waiting: list[Waiting]) -> list[tuple[Waiting, Shot]]:
+        """Frames with their pictures, in the order they came, but those that have none."""
+        if not waiting:
+            return []
+        found = []
         with self._stage("decode"):
-            shots = [
-                Shot(
-                    self._cameras[item.camera].spec.name,
-                    item.number,
-                    item.time_us,
-                    self._painters[item.camera].bgr(item.frame),
-                )
-                for item in waiting
-            ]
+            for item in waiting:
+                picture = self._painters[item.camera].bgr(item.frame)
+                if picture is None:
+                    self._dropped(CORRUPT, 1)
+                    continue
+                name = self._cameras[item.camera].spec.name
+                time_us = self._outages.after(item.camera, item.time_us)
+                found.append((item, Shot(name, item.number, time_us, picture)))
+        return found
+
+    def _block(self, taken: list[tuple[Waiting, Shot]]) -> Block:
+        """The rows of frames."""
+        shots = [shot for _, shot in taken]
         found = self._detect(shots)
         values = np.empty((len(shots), self._layout.width), np.float32)
         over = 0
-        for at, (shot, detections) in enumerate(zip(shots, found, strict=True)):
+        for at, ((item, shot), detections) in enumerate(zip(taken, found, strict=True)):
             height, width = shot.picture.shape[:2]
             values[at], left_out = self._layout.row(Frame(shot.number, (width, height), detections))
             over += left_out
-            self._newest_us[waiting[at].camera] = shot.time_us
+            self._newest_us[item.camera] = shot.time_us
+            self._outages.came(item.camera, shot.time_us, shot.number)
         if over:
             self._dropped(OVER_LIMIT, over)
         if self._witness is not None:
             self._witness(shots, found)
-        cameras = np.array([item.camera for item in waiting], np.int32)
-        times = np.array([item.time_us for item in waiting], np.int64)
-        stamped = np.array([item.stamped_us for item in waiting], np.int64)
+        cameras = np.array([item.camera for item, _ in taken], np.int32)
+        times = np.array([shot.time_us for shot in shots], np.int64)
+        stamped = np.array([item.stamped_us for item, _ in taken], np.int64)
         return self._rows(cameras, values, times, stamped, end=False)
+
+    def _gaps(self, outages: list[tuple[int, int, int]]) -> Block:
+        """Rows that tell that cameras have been away for too long."""
+        nothing = no_detections(self._detector.appearance)
+        rows = [self._layout.row(Frame(number, (0, 0), nothing))[0] for _, _, number in outages]
+        cameras, times, _ = zip(*outages, strict=True)
+        stamped = np.full(len(outages), time.time_ns() // 1000, np.int64)
+        return self._rows(
+            np.array(cameras, np.int32),
+            np.array(rows),
+            np.array(times, np.int64),
+            stamped,
+            end=False,
+        )
 
     def _detect(self, shots: Sequence[Shot]) -> list[Detections]:
         try:
@@ -222,6 +253,10 @@ class CamerasSource:
             stamped,
             np.full(count, end),
         )
+
+    def _now_us(self) -> int:
+        """Now, by the clock of the frames' times."""
+        return self._clock.at_us(time.monotonic())
 
     # What is told.
 

@@ -66,9 +66,11 @@ class Camera:
     def join(self, timeout_s: float) -> None:
         """Wait for the thread's end, which the mailbox's closing brings about.
 
-        One that waits for a server goes on until its timeout, and touches nothing any more.
+        One that waits for a server goes on until its timeout, and touches nothing any more. One
+        that was never started has ended.
         """
-        self._thread.join(timeout_s)
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
 
     @property
     def trouble(self) -> str:
@@ -131,6 +133,8 @@ class Camera:
                 self._read_live()
             except SourceError as error:
                 self.lost = str(error)
+            except Exception as error:  # an odd stream is its camera's trouble, nobody else's
+                self.lost = f"{self.spec.address.shown}: {type(error).__name__}"
             worked_s = self._last_s - opened_s
             if worked_s > RETRY_S[1]:
                 retry_s = RETRY_S[0]  # for long: this is a new fault

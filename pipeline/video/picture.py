@@ -20,8 +20,11 @@ class Painter:
 
         self._reformatter = VideoReformatter()
 
-    def bgr(self, frame: av.VideoFrame) -> Picture:
-        """The picture [H, W, 3]."""
-        # One thread: starting more takes longer than a picture does.
-        painted = self._reformatter.reformat(frame, format="bgr24", threads=1)
-        return np.asarray(painted.to_ndarray(), np.uint8)
+    def bgr(self, frame: av.VideoFrame) -> Picture | None:
+        """The picture [H, W, 3]; None where the library can't convert the frame."""
+        try:
+            # One thread: starting more takes longer than a picture does.
+            painted = self._reformatter.reformat(frame, format="bgr24", threads=1)
+            return np.asarray(painted.to_ndarray(), np.uint8)
+        except Exception:  # which ones odd formats bring about nobody has written down
+            return None

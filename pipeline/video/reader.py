@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import SourceError
 from pipeline.video.address import Address
 from pipeline.video.backlog import Backlog
+from pipeline.video.picture import Painter
 
 if TYPE_CHECKING:
     import av
@@ -66,13 +67,19 @@ class Reader:
                 metadata_errors="replace",
                 timeout=(OPEN_S, read_s) if address.live else None,
             )
-        except self._failure as error:
+        except Exception as error:  # which ones odd data brings about nobody has written down
             raise self._refused("can't be opened", error) from None
         if not self._container.streams.video:
             self._container.close()
             raise SourceError(f"{address.shown}: there is no video in it")
         self._stream: av.VideoStream = self._container.streams.video[0]
         codec = self._stream.codec_context
+        if codec is None:
+            self._container.close()
+            raise SourceError(f"{address.shown}: its codec is not known here")
+        self._painter = Painter()
+        self._tried: tuple[str, int, int] | None = None  # format and size
+        self._paintable = False
         # More threads would hold frames back, and cameras have one each.
         codec.thread_count = 1
         codec.options = {"max_pixels": str(MAX_PIXELS)}
@@ -106,14 +113,21 @@ class Reader:
         """The frames that come out when ``packet`` goes in; ``begun``: one should."""
         try:
             frames = packet.decode()
-        except self._failure:
+        except Exception:  # whatever it is: the packet is broken, and the next one may be whole
             yield Read(None, arrived_s)
             return
         if not frames and not begun:
             yield Read(None, arrived_s)
         for frame in frames:
-            whole = not (frame.is_corrupt or packet.is_corrupt)
+            whole = not (frame.is_corrupt or packet.is_corrupt) and self._can_paint(frame)
             yield Read(frame if whole else None, arrived_s, frame.time)
+
+    def _can_paint(self, frame: av.VideoFrame) -> bool:
+        """Whether a picture can be made of such frames: tried with the first of each kind."""
+        kind = frame.format.name, frame.width, frame.height
+        if kind != self._tried:
+            self._tried, self._paintable = kind, self._painter.bgr(frame) is not None
+        return self._paintable
 
     def close(self) -> None:
         """Let go of it; twice is fine."""
@@ -134,14 +148,16 @@ class Reader:
                 failures += 1
                 if failures == MAX_FAILURES:
                     raise self._refused("holds nothing but garbage", error) from None
-            except self._failure as error:
+            except Exception as error:
                 raise self._refused("can't be read", error) from None
             else:
                 return
 
-    def _refused(self, what: str, error: av.FFmpegError) -> SourceError:
+    def _refused(self, what: str, error: Exception) -> SourceError:
         """An error without the address, which the library's own text repeats."""
-        reason = error.strerror or type(error).__name__
+        reason = type(error).__name__
+        if isinstance(error, self._failure):
+            reason = error.strerror or reason
         if reason == "Immediate exit requested":
             reason = "nothing came in time"
         return SourceError(f"{self._address.shown} {what}: {reason}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from pipeline.tracking.frames import Layout
 from tests.pipeline.sources.rigs import Desk
 from tests.pipeline.video.clips import write_clip
 from tests.pipeline.video.rig import Blind
+from tests.pipeline.video.servers import free_port
 
 HEAD = """
 [[pipeline]]
@@ -117,3 +119,16 @@ def test_a_missing_library_is_a_clear_error(
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(SourceError, match=r"streamcell\[camera\]"):
         assemble(tmp_path, camera(name="a", url="a.mp4"), Metrics("p"))
+
+
+def test_a_camera_that_is_away_is_told_after_the_tracks_gap(tmp_path: Path) -> None:
+    """`tracking.max_gap_s`."""
+    cameras = camera(name="gate", url=f"http://127.0.0.1:{free_port()}/a")
+    gap = "[pipeline.tracking]\nmax_gap_s = 0.2\n"
+    source = assemble(tmp_path, cameras + gap, Metrics("p"))
+    source.open(Desk())
+    deadline = time.monotonic() + 4  # less than the gap without a setting
+    while not (blocks := source.poll(0.05).blocks):
+        assert time.monotonic() < deadline
+    source.close()
+    assert Layout(4).frame(blocks[0].values[0]).size == (0, 0)

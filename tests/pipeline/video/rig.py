@@ -42,7 +42,7 @@ class Blind:
 
 
 class Rig(AbstractContextManager["Rig"]):
-    """The source of ``addresses`` (name → address), opened; closed with the ``with``."""
+    """The source of ``addresses`` (name → address), ``opened``; closed with the ``with``."""
 
     def __init__(
         self,
@@ -51,6 +51,7 @@ class Rig(AbstractContextManager["Rig"]):
         keep: bool = False,
         detector: Any = None,
         starts: Mapping[int, int] | None = None,
+        opened: bool = True,
         **watch: float,
     ) -> None:
         self.shots: list[Shot] = []
@@ -76,8 +77,10 @@ class Rig(AbstractContextManager["Rig"]):
             vitals=self.vitals,
             stage=self._stage,
             witness=lambda shots, _: self.shots.extend(shots),
+            max_gap_s=watch.get("max_gap_s", 5),
         )
-        self.source.open(Desk(starts))
+        if opened:
+            self.source.open(Desk(starts))
 
     def __exit__(
         self,

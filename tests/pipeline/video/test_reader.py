@@ -41,7 +41,8 @@ def read(path: Path, content: bytes) -> list[Read]:
 def shown(frames: list[Read]) -> list[int | None]:
     """The numbers that frames show, None for those that are not whole."""
     painter = Painter()
-    return [None if one.frame is None else number_of(painter.bgr(one.frame)) for one in frames]
+    found = [None if one.frame is None else painter.bgr(one.frame) for one in frames]
+    return [None if picture is None else number_of(picture) for picture in found]
 
 
 @pytest.mark.parametrize("form", ["mp4", "avi", "matroska", "mpegts", "flv"])
