@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.config import PipelineConfig
 from pipeline.config_tracking import CamerasSourceConfig, DetectionsSourceConfig
@@ -14,6 +15,9 @@ from pipeline.monitor.health import Vitals
 from pipeline.sources.base import Source
 from pipeline.tracking.frames import Layout
 from pipeline.video.shot import Witness
+
+if TYPE_CHECKING:
+    from pipeline.video.camera import CameraSpec
 
 
 def cameras_source(
@@ -29,11 +33,11 @@ def cameras_source(
 ) -> Source:
     """What films and detects; files' paths start at ``directory``.
 
-    Raises ConfigError where the detector's appearance vectors have another length than the rows'.
+    Raises ConfigError where the detector's appearance vectors have another length than the rows',
+    and for mistyped addresses.
     """
     from pipeline.sources.cameras import CamerasSource
-    from pipeline.video.address import address_of
-    from pipeline.video.camera import CameraSpec, Watch
+    from pipeline.video.camera import Watch
 
     if detector.appearance != layout.appearance:
         problem = (
@@ -48,10 +52,7 @@ def cameras_source(
             health(camera, is_up)
 
     return CamerasSource(
-        [
-            CameraSpec(camera.name, address_of(camera.address, directory))
-            for camera in source.camera
-        ],
+        _specs(config.name, source, directory),
         detector,
         layout,
         topic="cameras",
@@ -69,6 +70,22 @@ def cameras_source(
         witness=witness,
         max_gap_s=config.tracking.max_gap_s,
     )
+
+
+def _specs(pipeline: str, source: CamerasSourceConfig, directory: Path) -> list[CameraSpec]:
+    """The cameras with their addresses; raises ConfigError for those that are none."""
+    from pipeline.video.address import address_of
+    from pipeline.video.camera import CameraSpec
+
+    specs, problems = [], []
+    for camera in source.camera:
+        try:
+            specs.append(CameraSpec(camera.name, address_of(camera.address, directory)))
+        except ValueError as error:
+            problems.append(f"camera {camera.name}: {error}")
+    if problems:
+        raise ConfigError(f"pipeline {pipeline}", problems)
+    return specs
 
 
 def detections_source(

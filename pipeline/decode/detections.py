@@ -15,15 +15,21 @@ from pipeline.decode.base import BROKEN_JSON, MAX_RECORD_BYTES, RawRecords
 from pipeline.decode.frame_rows import Float64, frame_rows
 from pipeline.decode.screen import in_order, make_block, screen
 from pipeline.decode.times import to_microseconds
-from pipeline.tracking.frames import BOX, Layout
+from pipeline.tracking.frames import BOX, MAX_NUMBER, Layout
 
 # Cause of appearance vectors that were dropped: of another length, or not finite.
 APPEARANCE = "appearances_invalid"
 
+MAX_AHEAD_US = 86_400_000_000  # of a record's own time before the one that the broker gave it
+
 Row = tuple[float, float, float, float, float]  # left, top, width, height, score
 Pixels = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
-Number = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Number = Annotated[int, msgspec.Meta(ge=0, le=MAX_NUMBER)]
 
+TOO_FAR = (
+    "is more than a day ahead of the record's timestamp: one record from the far future would make "
+    "every later frame of the camera late"
+)
 NO_BOX: Row = (np.nan, np.nan, np.nan, np.nan, np.nan)
 
 
@@ -196,12 +202,16 @@ def _times(records: RawRecords, frames: Sequence[_Frame | None]) -> tuple[Int64,
     if not own:
         return times, []
     stated, valid = to_microseconds([time for _, time in own])
-    times[[at for at, _ in own]] = stated
-    return times, [
-        records.reject(at, "bad_time", f"{time} is not within the years 1 to 9998")
-        for (at, time), good in zip(own, valid.tolist(), strict=True)
-        if not good
-    ]
+    at = np.array([at for at, _ in own])
+    known = times[at] > 0  # some old producers stamp nothing
+    ahead = valid & known & (stated - times[at] > MAX_AHEAD_US)
+    times[at] = stated
+    rejects = []
+    for one in np.flatnonzero(~valid | ahead).tolist():
+        place, time = own[one]
+        reason = TOO_FAR if ahead[one] else "is not within the years 1 to 9998"
+        rejects.append(records.reject(place, "bad_time", f"{time} {reason}"))
+    return times, rejects
 
 
 def _cause(reason: str) -> str:

@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 SUFFIXES = (".txt", ".txt.gz")
 ORIGIN_US = 946_684_800_000_000  # when frame 0 was: the first second of 2000, as files tell no time
+HOLE_S = 3600.0  # without one detection: who sees nobody for longer cuts the file there
 PIECE_ROWS = 16  # frames of one file in one poll
 
 
@@ -65,7 +66,8 @@ class DetectionsSource:
     ``size`` is the pictures' width and height, ``layout`` that of the rows. ``positions_path``
     keeps the committed positions, so that a restart goes on where the last run ended.
 
-    A line that is no detection is a dead letter, as is a file without any. Detections that have no
+    A line that is no detection is a dead letter, as are lines behind a hole of more than an hour,
+    and a file without any. Detections that have no
     size, or for which the layout has no room, are left out: ``dropped(cause, n)`` counts them.
     """
 
@@ -96,7 +98,8 @@ class DetectionsSource:
             raise SourceError(
                 f"{self._path}: there is no such file, or no {', '.join(SUFFIXES)} in the folder"
             )
-        found = [_look(path, _camera(self._path, path)) for path in paths]
+        longest = max(1, round(HOLE_S * 1e6 / self._frame_us))
+        found = [_look(path, _camera(self._path, path), longest) for path in paths]
         check_streams(self._path, [(file.path, file.table.keys) for file in found])
         committed: dict[int, int | None] = {}
         for file in found:
@@ -221,10 +224,10 @@ def _camera(root: Path, path: Path) -> bytes:
     return clean_name([*parts[:-1], name or parts[-1]]).encode()
 
 
-def _look(path: Path, camera: bytes) -> _File:
+def _look(path: Path, camera: bytes, longest: int) -> _File:
     table, size = KeyTable([camera]), 0
     try:
         size = path.stat().st_size
-        return _File(path, size, table, read_mot(path))
+        return _File(path, size, table, read_mot(path, longest))
     except (DataError, OSError) as error:
         return _File(path, size, table, None, str(error))

@@ -45,12 +45,19 @@ class MotFile:
         return np.diff(starts), self.cells[starts[0] : starts[-1]]
 
 
-def read_mot(path: Path) -> MotFile:
-    """Read a file, packed by gzip or not. Raises DataError where not one line is a detection."""
+def read_mot(path: Path, longest: int) -> MotFile:
+    """Read a file, packed by gzip or not. Raises DataError where not one line is a detection.
+
+    Lines behind a hole of more than ``longest`` frames are bad: each of its frames would be a row.
+    """
     lines = _lines(path)
     rows, bad = _at_once(lines), list[BadLine]()
     if rows is None:
         rows, bad = _one_by_one(lines)
+    numbers = np.unique(rows[:, 0])
+    holes = np.flatnonzero(np.diff(numbers) > longest)
+    if len(holes):
+        rows, bad = _one_by_one(lines, int(numbers[holes[0]]), longest)
     if not len(rows):
         reason = f"line {bad[0].number}: {bad[0].reason}" if bad else "it is empty"
         raise DataError(f"{shown(path)}: holds no detections: {reason}")
@@ -88,8 +95,13 @@ def _count(numbers: Float64) -> Bool:
         return np.asarray((numbers >= 0) & (numbers < MOST_FRAMES) & (numbers % 1 == 0))
 
 
-def _one_by_one(lines: Iterable[bytes]) -> tuple[Float64, list[BadLine]]:
-    """The lines that are detections, and the others; of many bad ones the first are told."""
+def _one_by_one(
+    lines: Iterable[bytes], last: int = MOST_FRAMES, longest: int = 0
+) -> tuple[Float64, list[BadLine]]:
+    """The lines that are detections, and the others; of many bad ones the first are told.
+
+    Frames after ``last`` lie behind a hole of more than ``longest``.
+    """
     rows: list[list[float]] = []
     bad: list[BadLine] = []
     for number, line in enumerate(lines, 1):
@@ -107,6 +119,12 @@ def _one_by_one(lines: Iterable[bytes]) -> tuple[Float64, list[BadLine]]:
             continue
         if not _count(np.array(row[:1]))[0]:
             reason = f"frame {row[0]:g} is not a whole number from 0 to {MOST_FRAMES - 1}"
+            bad.append(BadLine(number, line, reason))
+        elif row[0] > last:
+            reason = (
+                f"frame {row[0]:.0f} lies behind a hole: after frame {last} there is none for more "
+                f"than {longest} frames"
+            )
             bad.append(BadLine(number, line, reason))
         else:
             rows.append(row)

@@ -15,6 +15,7 @@ from pipeline.detect.base import Detections
 
 HEADER = 4  # width, height, number in two pieces
 PIECE = 1 << 20  # a float32 holds whole numbers up to 2^24: frames are counted for longer than that
+MAX_NUMBER = (1 << 44) - 1  # of a frame: the first piece ends at 2^24
 BOX = 5  # left, top, width, height, score
 
 

@@ -11,6 +11,8 @@ Kind = Literal["file", "device", "network"]
 
 SCHEMES = ("rtsp", "rtsps", "http", "https", "udp")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+# What a file's name hardly ever has, and a mistyped address does: its secrets are told to nobody.
+_MISTYPED = re.compile(r"@|^(rtsps?|https?|udp)[:/]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Address:
 
 def kind_of(text: str) -> Kind:
     """What an address is; raises ValueError for a protocol that no camera here speaks."""
+    text = text.strip()
     scheme = _SCHEME.match(text)
     if scheme is not None:
         if scheme[1].lower() not in SCHEMES:
@@ -42,13 +45,22 @@ def kind_of(text: str) -> Kind:
 
 
 def address_of(text: str, directory: Path) -> Address:
-    """The address ``text``; a file's path starts at ``directory``. Raises as ``kind_of``."""
+    """The address ``text``; a file's path starts at ``directory``.
+
+    Raises ValueError as ``kind_of``, and for what looks like a mistyped address.
+    """
+    text = text.strip()
     kind = kind_of(text)
     if kind == "network":
         scheme, _, rest = text.partition("://")
         url = f"{scheme.lower()}://{rest}"  # the library knows no other
         return Address(url, without_secrets(url), kind)
     path = str(directory / text)
+    if kind == "file" and _MISTYPED.search(text) and not Path(path).is_file():
+        raise ValueError(
+            "there is no such file, and a network address begins with rtsp://, rtsps://, http://, "
+            "https:// or udp:// (it is not repeated here, as it may hold a password)"
+        )
     return Address(path, path, kind)
 
 

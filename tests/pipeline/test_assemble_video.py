@@ -132,3 +132,16 @@ def test_a_camera_that_is_away_is_told_after_the_tracks_gap(tmp_path: Path) -> N
         assert time.monotonic() < deadline
     source.close()
     assert Layout(4).frame(blocks[0].values[0]).size == (0, 0)
+
+
+def test_mistyped_addresses_are_told_by_their_cameras(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them, and none of what they hold."""
+    monkeypatch.setenv("YARD", "admin:secret@host/1")
+    cameras = camera(name="gate", url="rtsp:/admin:secret@host/1")
+    cameras += camera(name="yard", url_env="YARD") + camera(name="fine", url="rtsp://host/1")
+    with pytest.raises(ConfigError, match=r"(?s)camera gate: .*camera yard: ") as error:
+        assemble(tmp_path, cameras, Metrics("p"))
+    assert "secret" not in str(error.value)
+    assert "fine" not in str(error.value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from pipeline.block import Polled
 from pipeline.decode.base import CAUSES
 from pipeline.decode.detections import APPEARANCE, DetectionFrames
 from pipeline.decode.frame_rows import INVALID, OVER_LIMIT
-from pipeline.tracking.frames import Frame, Layout
+from pipeline.tracking.frames import MAX_NUMBER, Frame, Layout
 from tests.pipeline.decode.raw import FIRST_OFFSET, STAMPED, raw
 from tests.shared import REPOSITORY
 
@@ -65,9 +66,9 @@ def named(box: list[float], **fields: Any) -> dict[str, Any]:
 def test_a_record_is_a_row() -> None:
     """Its number and its own time are the row's; a record without them has the record's."""
     rig = Rig()
-    polled = rig.decode(frame(BOX, OTHER, frame=7, time="2024-05-01T12:00:00Z"), frame())
+    polled = rig.decode(frame(BOX, OTHER, frame=7, time="2023-05-01T12:00:00Z"), frame())
     (block,) = polled.blocks
-    own = int(datetime(2024, 5, 1, 12, tzinfo=UTC).timestamp()) * 1_000_000
+    own = int(datetime(2023, 5, 1, 12, tzinfo=UTC).timestamp()) * 1_000_000
     assert block.values.shape == (2, rig.layout.width)
     assert block.values.dtype == np.float32
     assert block.times.tolist() == [own, STAMPED + 1_000_000]
@@ -78,6 +79,24 @@ def test_a_record_is_a_row() -> None:
     assert one.found.boxes.tolist() == [BOX[:4], OTHER[:4]]
     assert one.found.scores.tolist() == [BOX[4], OTHER[4]]
     assert (len(two.found), rig.dropped) == (0, {})
+
+
+def test_a_frames_number_is_kept_to_the_digit() -> None:
+    """Up to the largest."""
+    for number in (MAX_NUMBER, MAX_NUMBER - (1 << 20) - 1, (1 << 24) + 1):
+        assert [found.number for found in Rig().frames(frame(frame=number))] == [number]
+
+
+def test_a_time_may_be_a_day_ahead() -> None:
+    """Clocks differ, and zones are mistaken; of one batch only what is farther off is rejected."""
+    day = 86_400
+    at = STAMPED / 1e6
+    polled = Rig().decode(frame(time=at + day), frame(time=at + day + 2), frame(time=at - 1e9))
+    (block,) = polled.blocks
+    assert block.times.tolist() == [STAMPED + day * 1_000_000, STAMPED - 10**15]
+    assert [reject.offset for reject in polled.rejects] == [FIRST_OFFSET + 1]
+    unstamped = replace(raw([frame(time=at)]), stamped=[-1000])
+    assert not Rig().decoder.decode(unstamped).rejects
 
 
 def test_a_row_is_what_the_layout_makes_of_the_frame() -> None:
@@ -181,9 +200,12 @@ def test_a_tombstone_ends_its_camera() -> None:
         (frame(height=70_000), "wrong_type", "$.height"),
         (frame(width=640.5), "wrong_type", "$.width"),
         (frame(frame=-1), "wrong_type", "$.frame"),
+        (frame(frame=1 << 44), "wrong_type", "<= 17592186044415"),
         (frame(frame="one"), "wrong_type", "$.frame"),
         (frame(detections={}), "wrong_type", "$.detections"),
         (frame(time="noon"), "bad_time", "$.time"),
+        (frame(time=4e9), "bad_time", "4000000000.0 is more than a day ahead of the record's"),
+        (frame(time="2524-05-01T12:00:00Z"), "bad_time", "every later frame of the camera late"),
         (frame(time=1e18), "bad_time", "years 1 to 9998"),
         (frame(time=[1]), "bad_time", "$.time"),
         (frame(BOX, padding="x" * 2000), "too_large", "max_record_bytes"),
@@ -268,6 +290,7 @@ def test_the_documented_record_is_a_row() -> None:
     page = (REPOSITORY / "docs" / "formats.md").read_text()
     (example,) = re.findall(r"```json\n(\{.*\"detections\".*\})\n```", page)
     rig = Rig()
-    (found,) = rig.frames(example.encode())
+    (block,) = rig.decoder.decode(replace(raw([example.encode()]), stamped=[2 * STAMPED])).blocks
+    found = rig.layout.frame(block.values[0])
     assert (found.number, found.size, len(found.found)) == (1201, (1920, 1080), 2)
     assert not rig.dropped

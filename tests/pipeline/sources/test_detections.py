@@ -173,6 +173,16 @@ def test_bad_lines_are_dead_letters_with_their_number(tmp_path: Path) -> None:
     assert not rig.read({0: 1}).polled.rejects
 
 
+def test_lines_behind_a_hole_of_an_hour_are_dead_letters(tmp_path: Path) -> None:
+    """Each of its frames would be a row; just an hour is fine."""
+    lines = [f"{at},-1,1,1,9,9,0.5" for at in (16_000_000, 1, 7_201, 14_402, 14_403)]
+    rig = Rig(write(tmp_path / "gate.txt", *lines), frame_rate=2.0)
+    reader = rig.read()
+    assert [reject.index for reject in reader.polled.rejects] == [1, 4, 5]
+    assert "frame 16000000 lies behind a hole: after frame 7201" in reader.polled.rejects[0].reason
+    assert [one.number for one in frames(reader)["gate"]] == list(range(1, 7_202))
+
+
 def test_of_very_many_bad_lines_some_are_told(tmp_path: Path) -> None:
     """And how many more there are."""
     reader = Rig(write(tmp_path / "a.txt", *["bad"] * 500, *GATE)).read()

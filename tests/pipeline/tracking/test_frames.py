@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.detect.base import Detections, no_detections
-from pipeline.tracking.frames import Frame, Layout
+from pipeline.tracking.frames import MAX_NUMBER, Frame, Layout
 
 
 def found(count: int, appearance: int, seed: int = 0) -> Detections:
@@ -25,7 +25,7 @@ def found(count: int, appearance: int, seed: int = 0) -> Detections:
     count=st.integers(0, 12),
     most=st.integers(1, 12),
     appearance=st.integers(0, 3),
-    number=st.integers(0, 1 << 44),
+    number=st.integers(0, MAX_NUMBER),
 )
 def test_a_frame_comes_back_as_it_was(count: int, most: int, appearance: int, number: int) -> None:
     """Where all its detections fit; of more the surest are kept, and the rest is counted."""

@@ -18,6 +18,8 @@ from pipeline.video.address import address_of, kind_of, without_secrets
         ("/dev/video0", "device", True),
         ("clips/a.mp4", "file", False),
         ("/clips/a.mp4", "file", False),
+        (" rtsp://host/a ", "network", True),
+        ("\t/dev/video0", "device", True),
     ],
 )
 def test_an_address_tells_what_it_is(text: str, kind: str, live: bool) -> None:
@@ -55,3 +57,31 @@ def test_only_protocol_and_host_are_shown(url: str, shown: str) -> None:
     """Passwords may stand anywhere else."""
     assert without_secrets(url) == shown
     assert "secret" not in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rtsp:/admin:secret@host/1",
+        "rtsp//admin:secret@host/1",
+        "admin:secret@host/1",
+        "rtsp:admin:secret@host",
+        "RTSP:/host/1?password=secret",
+        "http//host/secret",
+    ],
+)
+def test_a_mistyped_address_is_not_repeated(text: str, tmp_path: Path) -> None:
+    """It is taken for no file, unless there is one of this name."""
+    with pytest.raises(ValueError, match="there is no such file, and a network") as error:
+        address_of(text, tmp_path)
+    assert "secret" not in str(error.value)
+    path = tmp_path / text
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    assert address_of(text, tmp_path).kind == "file"
+
+
+def test_blanks_around_an_address_do_not_count() -> None:
+    """With them it would be a file, whose name is told."""
+    address = address_of(" rtsp://admin:secret@host/1\n", Path("/"))
+    assert (address.url, address.shown) == ("rtsp://admin:secret@host/1", "rtsp://host")
