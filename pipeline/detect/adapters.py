@@ -32,6 +32,7 @@ SHAPES: dict[Layout, str] = {
 }
 STRIDES = (8, 16, 32)
 COARSE = 64  # a fourth grid of models for large pictures
+MOST_SCORE = 1.01  # what rounding makes of 1; a larger one is none
 BOXES_A_CELL = 3  # of models with anchors
 
 
@@ -157,21 +158,45 @@ def _corners(centre: Float32, size: Float32) -> Float32:
 
 
 def _suppressed(at: int) -> Adapter:
+    scores_first: bool | None = None  # exporters differ in their order: not known yet
+
     def read(outputs: Sequence[Array], least: float) -> Candidates:
+        nonlocal scores_first
         output = outputs[at].astype(np.float32, copy=False)
         if output.ndim == 3:
             picture = np.repeat(np.arange(len(output)), output.shape[1])
             rows = output.reshape(-1, 6)
         else:
             picture, rows = _whole(output[:, 0]), output[:, 1:]
-        scores, classes = rows[:, 4], rows[:, 5]
-        # Exporters differ in their order. Classes are whole numbers, scores hardly ever.
-        if (scores % 1 == 0).all() and not (classes % 1 == 0).all():
-            scores, classes = classes, scores
-        found = Candidates(picture, rows[:, :4], scores, _whole(classes))
-        return found.rows(scores >= least)
+        if scores_first is None:
+            scores_first = _scores_first(rows)
+        one, two = rows[:, 4], rows[:, 5]
+        scores, classes = (two, one) if scores_first is False else (one, two)
+        found = Candidates(picture, rows[:, :4], np.minimum(scores, 1.0), _whole(classes))
+        return found.rows((scores >= least) & (scores <= MOST_SCORE))
 
     return read
+
+
+def _scores_first(rows: Float32) -> bool | None:
+    """Whether the fifth column of ``[M, 6]`` has the scores and the sixth the classes.
+
+    Only scores have fractions, and only classes go beyond 0 to 1. None where no row tells: those
+    that fill the output up have no size, and do not count.
+    """
+    boxes = rows[(rows[:, 2] > rows[:, 0]) & (rows[:, 3] > rows[:, 1])]
+    cells = boxes[np.isfinite(boxes).all(axis=1), 4:]
+    one, two = cells[:, 0], cells[:, 1]
+    fractions = bool((one % 1 != 0).any()), bool((two % 1 != 0).any())
+    if fractions[0] != fractions[1]:
+        return fractions[0]
+    beyond = _beyond(one), _beyond(two)
+    return beyond[1] if beyond[0] != beyond[1] else None
+
+
+def _beyond(numbers: Float32) -> bool:
+    """Whether some can't be scores."""
+    return bool(((numbers < 0) | (numbers > MOST_SCORE)).any())
 
 
 def _whole(numbers: Array) -> Int64:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -106,6 +106,53 @@ def test_each_layout_is_told_and_read(name: str) -> None:
     np.testing.assert_allclose(sorted_rows(adapter(outputs, 0.1)), WANTED, rtol=1e-4, atol=1e-4)
     assert adapter(outputs, 0.8).scores.tolist() == pytest.approx([0.9])
     assert len(adapter(outputs, 0.95).scores) == 0
+
+
+PADDING = (0, 0, 0, 0, 0, 0)
+Rows = Sequence[tuple[float, ...]]
+
+
+def in_turn(*batches: Rows) -> list[list[tuple[int, float]]]:
+    """Class and score of what one adapter finds in each batch of one picture."""
+    outputs = [[np.array([rows], np.float32)] for rows in batches]
+    adapter = make_adapter("boxes", outputs[0], SIZE)
+    assert adapter is not None
+    found = [adapter(output, 0.1) for output in outputs]
+    return [list(zip(one.classes.tolist(), one.scores.tolist(), strict=True)) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("rows", "wanted"),
+    [
+        ([(0, 0, 9, 9, 1.0, 0), PADDING], [(0, 1.0)]),
+        ([(0, 0, 9, 9, 1.0, 0), (5, 5, 50, 50, 1.0, 16)], [(0, 1.0), (16, 1.0)]),
+        ([(0, 0, 9, 9, 56, 0.875)], [(56, 0.875)]),
+        ([(0, 0, 9, 9, 56, 1.0)], [(56, 1.0)]),
+        ([(0, 0, 9, 9, 56, 0.0), (1, 1, 5, 5, 3, 0.0)], []),
+        ([(0, 0, 9, 9, 0, 0.5), (0, 0, 0, 0, 0.5, 7)], [(0, 0.5)]),
+        ([(0, 0, 9, 9, 1.0, -1)], [(-1, 1.0)]),
+    ],
+)
+def test_scores_and_classes_are_told_apart(rows: Rows, wanted: list[tuple[int, float]]) -> None:
+    """Scores of just 1 and 0 too, by the classes; what only fills the output up tells nothing."""
+    assert in_turn(rows) == [wanted]
+
+
+def test_the_order_is_found_once() -> None:
+    """A later batch is read as the one that told it, whatever it looks like."""
+    classes_first = [(0, 0, 9, 9, 0, 0.75)]
+    odd = [(0, 0, 9, 9, 1, 1.0), (0, 0, 9, 9, 0, 1.0)]
+    assert in_turn(classes_first, odd) == [[(0, 0.75)], [(1, 1.0), (0, 1.0)]]
+    scores_first = [(0, 0, 9, 9, 0.75, 0)]
+    assert in_turn([PADDING], scores_first, [(0, 0, 9, 9, 1.0, 0)]) == [[], [(0, 0.75)], [(0, 1.0)]]
+    # Nor does a broken value turn it.
+    assert in_turn(scores_first, [(0, 0, 9, 9, 1.0, 0.5)]) == [[(0, 0.75)], [(0, 1.0)]]
+
+
+def test_scores_beyond_one_are_none() -> None:
+    """But for what rounding makes of 1."""
+    rows = [(0, 0, 9, 9, 1.004, 0), (0, 0, 9, 9, 87.5, 0), (0, 0, 9, 9, 0.5, 2)]
+    assert in_turn(rows) == [[(0, 1.0), (2, 0.5)]]
 
 
 @pytest.mark.parametrize(
