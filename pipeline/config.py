@@ -166,6 +166,16 @@ class PipelineConfig(Table):
             )
         return self
 
+    @model_validator(mode="after")
+    def _lines_have_cameras(self) -> PipelineConfig:
+        if self.source.type == "cameras":
+            names = {camera.name for camera in self.source.camera}
+            lost = [line for line in self.tracking.line if line.camera not in (None, *names)]
+            if lost:
+                told = ", ".join(f"{line.name!r} of {line.camera!r}" for line in lost)
+                raise ValueError(f"tracking.line: no such camera in the source: {told}")
+        return self
+
 
 class HttpConfig(Table):
     """Metrics, health checks and the live page."""

@@ -158,9 +158,9 @@ class LineConfig(Table):
 class TrackingConfig(Table):
     """From detections to tracks. Where a value is not given the model's own holds."""
 
-    max_tracks: int = Field(128, ge=1, le=4096, description="Tracks of one camera at once.")
+    max_tracks: int = Field(128, ge=1, le=1024, description="Tracks of one camera at once.")
     max_detections: int = Field(
-        256, ge=1, le=4096, description="Detections of one frame; the surest are kept."
+        256, ge=1, le=2048, description="Detections of one frame; the surest are kept."
     )
     appearance: int = Field(
         0,
@@ -221,3 +221,14 @@ class TrackingConfig(Table):
     line: list[LineConfig] = Field(
         [], max_length=32, description="Lines to be crossed: `[[pipeline.tracking.line]]`."
     )
+
+    @model_validator(mode="after")
+    def _lines_differ(self) -> TrackingConfig:
+        for at, one in enumerate(self.line):
+            for other in self.line[:at]:
+                both = one.camera == other.camera or None in (one.camera, other.camera)
+                if both and one.name == other.name:
+                    camera = one.camera or other.camera
+                    where = f" of camera {camera!r}" if camera else ""
+                    raise ValueError(f"there are two lines named {one.name!r}{where}")
+        return self

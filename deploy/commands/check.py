@@ -12,6 +12,7 @@ from pipeline.config import PipelineConfig, load_config
 from pipeline.config_tracking import CamerasSourceConfig
 from pipeline.detect.choose import make_detector
 from pipeline.logs import configure_logs
+from pipeline.manifest import Manifest
 
 
 def check(
@@ -35,12 +36,20 @@ def check(
             f"{file}: ok\n"
             f"  pipeline   {pipeline.name}, {pipeline.guarantee}\n"
             f"  model      {manifest.name} ({manifest.task}), {len(manifest.features)} features, "
-            f"{manifest.state_width} floats of state a stream\n"
+            f"{_state(pipeline, manifest)}\n"
             f"  source     {_source(pipeline)}\n"
             f"{_detector(pipeline, file.parent)}"
             f"  sink       {pipeline.sink.type}\n"
             f"  metrics    http://{config.http.bind}:{config.http.port}/metrics"
         )
+
+
+def _state(pipeline: PipelineConfig, manifest: Manifest) -> str:
+    """How much the model remembers: of a camera for each of its tracks."""
+    if manifest.task != "tracking":
+        return f"{manifest.state_width} floats of state a stream"
+    tracks = pipeline.tracking.max_tracks
+    return f"{tracks} x {manifest.state_width} floats of state a camera"
 
 
 def _source(pipeline: PipelineConfig) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.bundle import read_bundle
+from pipeline.errors import ConfigError
 from tests.pipeline.bundles import anomaly_bundle
 from tests.pipeline.tracking.bundles import motion_bundle
 
@@ -49,6 +51,45 @@ def test_it_names_cameras_and_detector(tmp_path: Path) -> None:
         f"{tmp_path / 'plaza.toml'}:",
         *("pipeline", "model", "source", "detector", "sink", "metrics"),
     ]
+
+
+def test_state_is_told_per_camera(tmp_path: Path) -> None:
+    """A camera has as much of it as it may have tracks."""
+    answer = check(tmp_path, 'kind = "hog"\n[pipeline.tracking]\nmax_tracks = 40')
+    width = read_bundle(tmp_path / "constant_velocity.onnx").manifest.state_width
+    assert f"40 x {width} floats of state a camera" in answer.stdout
+
+
+LINE = """
+[[pipeline.tracking.line]]
+name = "door"
+start = [0, 0]
+end = [1, 1]
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        (LINE + 'camera = "entrence"', "no such camera in the source: 'door' of 'entrence'"),
+        (LINE + LINE, "two lines named 'door'\n"),
+        (LINE + 'camera = "yard"' + LINE, "two lines named 'door' of camera 'yard'"),
+        ((LINE + 'camera = "yard"') * 2, "two lines named 'door' of camera 'yard'"),
+    ],
+)
+def test_lines_that_count_nothing_or_twice_are_refused(
+    tmp_path: Path, lines: str, problem: str
+) -> None:
+    """A name that was mistyped, or used again for the same camera."""
+    answer = check(tmp_path, 'kind = "hog"' + lines)
+    assert answer.returncode == ConfigError.exit_code
+    assert problem in answer.stderr
+
+
+def test_lines_of_two_cameras_may_share_a_name(tmp_path: Path) -> None:
+    """Each camera has its door."""
+    lines = LINE + 'camera = "yard"' + LINE + 'camera = "entrance"'
+    assert check(tmp_path, 'kind = "hog"' + lines).returncode == 0
 
 
 @pytest.mark.parametrize("model", ["away.onnx", "anomaly.onnx"])
