@@ -119,6 +119,8 @@ def _check(video: str, out: Path | None, records: Path | None, live: bool | None
         kind = kind_of(video)
     except ValueError as error:
         raise SourceError(str(error)) from error
+    from deploy.track.film import SUFFIXES
+
     problems = []
     if kind == "file" and not Path(video).is_file():
         raise SourceError(f"{video}: there is no such file")
@@ -126,6 +128,8 @@ def _check(video: str, out: Path | None, records: Path | None, live: bool | None
         problems.append("--every-frame is for files: a camera does not wait")
     if records is not None and records.suffix not in RECORDS:
         problems.append(f"--records {records}: its suffix says the format: .jsonl or .txt")
+    if out is not None and out.suffix.lower() not in SUFFIXES:
+        problems.append(f"--out {out}: its suffix says the format: {', '.join(SUFFIXES)}")
     problems += [
         f"{path} is the video itself; write to another file"
         for path in (out, records)

@@ -13,6 +13,7 @@ from av.container import OutputContainer
 from pipeline.detect.base import Picture
 from pipeline.errors import SinkError
 
+SUFFIXES = (".mp4", ".mkv", ".mov", ".avi")  # containers that take these codecs
 CODECS = ("libx264", "mpeg4")  # the first that this FFmpeg has
 TICKS = 1000  # a second
 
@@ -64,12 +65,14 @@ class FilmWriter:
 def _begin(path: Path, size: tuple[int, int]) -> tuple[OutputContainer, av.VideoStream]:
     """The file, and the stream in it for pictures of ``size`` (width, height)."""
     codec = next(name for name in CODECS if name in av.codecs_available)
+    if path.suffix.lower() not in SUFFIXES:
+        raise SinkError(f"{path}: its suffix says the format: {', '.join(SUFFIXES)}")
+    quality = {"preset": "veryfast", "crf": "23"} if codec == "libx264" else {"qscale": "4"}
     try:
         container = av.open(str(path), "w")
+        stream = cast(av.VideoStream, container.add_stream(codec, rate=TICKS, options=quality))
     except (av.FFmpegError, OSError, ValueError) as error:
         raise SinkError(f"{path}: can't write a video there: {error}") from error
-    quality = {"preset": "veryfast", "crf": "23"} if codec == "libx264" else {"qscale": "4"}
-    stream = cast(av.VideoStream, container.add_stream(codec, rate=TICKS, options=quality))
     stream.width, stream.height = size
     stream.pix_fmt = "yuv420p"
     stream.codec_context.time_base = Fraction(1, TICKS)

@@ -149,6 +149,7 @@ def test_ctrl_c_finishes_the_files(video: Path, model: Path, tmp_path: Path) -> 
         (["--line", "door=0,0,0,0"], "same point"),
         (["--line", "a b=0,0,0,1"], "--line 'a b=0,0,0,1'"),
         (["--records", "tracks.csv"], ".jsonl or .txt"),
+        (["--line", "door=0,0,0,1", "--line", "door=1,0,1,1"], "two lines named 'door'"),
         (["--layout", "yolo99"], "yolov8"),
     ],
 )
@@ -219,11 +220,26 @@ def test_files_of_other_kinds_are_refused(video: Path, model: Path, tmp_path: Pa
 
 def test_a_place_that_can_not_be_written_is_told(video: Path, model: Path, tmp_path: Path) -> None:
     """For both files."""
-    for option, name in (("--out", "o.mp4"), ("--out", "o.none"), ("--records", "t.txt")):
-        folder = tmp_path if name == "o.none" else tmp_path / "none"
-        done = track(video, model, option, folder / name)
+    for option, name in (("--out", "o.mp4"), ("--records", "t.txt")):
+        done = track(video, model, option, tmp_path / "none" / name)
         assert isinstance(done.exception, SinkError)
         assert name in str(done.exception)
+
+
+@pytest.mark.parametrize("name", ["o.webm", "o.gif", "o.none", "o"])
+def test_a_video_of_another_format_is_refused(
+    video: Path, model: Path, tmp_path: Path, name: str
+) -> None:
+    """And what lies there stays as it is."""
+    out = tmp_path / name
+    out.write_bytes(b"kept")
+    done = track(video, model, "--out", out)
+    assert isinstance(done.exception, ConfigError)
+    assert ".mp4, .mkv, .mov, .avi" in str(done.exception)
+    writer = FilmWriter(out)
+    with pytest.raises(SinkError, match="suffix"):
+        writer.add(np.zeros((48, 64, 3), np.uint8), 0)
+    assert out.read_bytes() == b"kept"
 
 
 def test_films_take_pictures_of_any_size(tmp_path: Path) -> None:
