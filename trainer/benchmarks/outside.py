@@ -21,12 +21,17 @@ SETTING = dict.fromkeys(
 )
 
 
+def check_rivals(python: Path) -> None:
+    """Raises DataError where ``python`` lacks others' trackers, or has them too old."""
+    _run(python, [str(Path(program.__file__).resolve())])
+
+
 def rivals(
     python: Path, clips: Sequence[Clip], folder: Path, names: Sequence[str] = tuple(program.TUNED)
 ) -> tuple[list[Entry], dict[str, str]]:
     """What others' trackers make of ``clips``, default and tuned, and their versions.
 
-    ``python`` has the packages ``trackers`` and ``norfair``. Raises DataError where it fails.
+    ``python`` has the packages that ``check_rivals`` looks for. Raises DataError where it fails.
     """
     sequences = []
     for clip in clips:

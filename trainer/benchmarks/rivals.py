@@ -1,11 +1,12 @@
 """Other people's trackers on the same detections, each with default and with tuned settings.
 
 A program of its own, for a Python that has ``trackers``, ``norfair`` and numpy and need not have
-streamcell: ``python rivals.py REQUEST``. The request, JSON, names the sequences (``name``,
-``detections``: a MOT text file whose scores are already mapped into 0 .. 1, and ``raw``: the same
-with the detector's own scores; ``first`` and ``last`` frame) and the folder ``out``, into which go
-a MOT text file per tracker, setting and sequence, and ``rivals.json`` with the CPU seconds that
-each took inside its own update.
+streamcell: ``python rivals.py REQUEST``, and without a request it only sees whether it could.
+
+The request, JSON, names the sequences (``name``, ``detections``: a MOT text file whose scores are
+already mapped into 0 .. 1, and ``raw``: the same with the detector's own scores; ``first`` and
+``last`` frame) and the folder ``out``, into which go a MOT text file per tracker, setting and
+sequence, and ``rivals.json`` with the CPU seconds that each took inside its own update.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ TUNED: dict[str, dict[str, Any]] = {
     },
     "norfair": {"filter": 0.5, "live_only": False, "initialization_delay": 3},
 }
+NEEDED = "trackers 2.6.1 and norfair 2.3.0"
 CLASSES = {
     "SORT": "SORTTracker",
     "ByteTrack": "ByteTrackTracker",
@@ -118,6 +120,16 @@ def make(name: str, settings: dict[str, Any]) -> Step:
     return of_norfair(dict(settings)) if name == "norfair" else of_trackers(name, settings)
 
 
+def check() -> None:
+    """Make every tracker once, default and tuned; exits with what these packages don't have."""
+    try:
+        for name, tuned in TUNED.items():
+            for settings in ({}, tuned):
+                make(name, {key: value for key, value in settings.items() if key != "filter"})
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise SystemExit(f"{error}; needed are {NEEDED}") from error
+
+
 def follow(step: Step, boxes: Any, first: int, last: int) -> tuple[Any, float]:
     """Rows [N, 6] of ``frame, id, left, top, width, height``, and the seconds in the tracker."""
     rows, seconds = [np.empty((0, 6))], 0.0
@@ -170,6 +182,9 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) == 1:
+        check()
+        sys.exit()
     asked = json.loads(Path(sys.argv[1]).read_text())
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})

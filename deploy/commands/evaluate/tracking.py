@@ -60,7 +60,8 @@ def tracking(
         Path | None,
         typer.Option(
             metavar="PYTHON",
-            help="Run others' trackers too, with a Python that has trackers and norfair.",
+            help="Run others' trackers too, with a Python that has trackers 2.6.1 "
+            "and norfair 2.3.0.",
         ),
     ] = None,
     official: Annotated[
@@ -83,6 +84,7 @@ def tracking(
       streamcell evaluate tracking --benchmark mot17 --data mot17 --model out/tuned/lstm.onnx \
 --out out/scores
     """
+    from trainer.benchmarks import outside
     from trainer.report import write_report
 
     if tune and (rivals or official or benchmark is Benchmark.PETS):
@@ -99,6 +101,8 @@ def tracking(
         )
     videos = _chosen(_videos(data, benchmark), only, without)
     clips = _clips(videos, benchmark, tune)
+    if rivals:
+        outside.check_rivals(rivals)
     out.mkdir(parents=True, exist_ok=True)
     console = Console()
     title = f"{benchmark.value if benchmark else data.name}: tracks of given detections"

@@ -114,6 +114,21 @@ def test_others_and_the_official_script_of_the_same_run(
         )
 
 
+def test_others_that_are_too_old_are_told_before_anything_runs(
+    tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By what they lack, with the versions that have it; nothing has been written then."""
+    others = write_others(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(others))
+    old = (others / "trackers.py").read_text().replace("OCSORTTracker =", "")
+    (others / "trackers.py").write_text(old)
+    data, out = write_videos(tmp_path / "videos"), tmp_path / "out"
+    given = ("--data", data, "--model", bundle, "--out", out, "--rivals", sys.executable)
+    with pytest.raises(DataError, match=r"OCSORTTracker.*trackers 2\.6\.1 and norfair 2\.3\.0"):
+        evaluate(*given)
+    assert not out.exists()
+
+
 def test_parameters_are_chosen_on_first_halves_and_written(
     tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
