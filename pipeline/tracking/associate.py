@@ -43,49 +43,48 @@ def associate(
     weak = np.flatnonzero((found.scores >= params.weak) & (found.scores < params.confident))
     if not len(tracks.boxes) or not len(found):
         return taken, free[found.scores[free] >= params.born]
-    cost = _cost(tracks, boxes, found, params)
-    known = np.flatnonzero(tracks.confirmed)
-    free = _match(cost.fused, cost.overlap >= params.overlap, known, free, taken)
+    overlap = overlaps(tracks.boxes, boxes)
+    cost = _cost(tracks, boxes, found, overlap, params)
+    free = _match(cost, np.flatnonzero(tracks.confirmed), free, taken)
     recent = tracks.confirmed & (tracks.misses <= params.recent)
-    left = np.flatnonzero(recent & (taken < 0))
-    _match(1 - cost.overlap, cost.overlap >= params.weak_overlap, left, weak, taken)
-    tentative = np.flatnonzero(~tracks.confirmed)
-    free = _match(cost.fused, cost.overlap >= params.overlap, tentative, free, taken)
+    if len(weak) and len(left := np.flatnonzero(recent & (taken < 0))):
+        near = overlap >= params.weak_overlap
+        _match(np.where(near, 1 - overlap, np.float32(FORBIDDEN)), left, weak, taken)
+    free = _match(cost, np.flatnonzero(~tracks.confirmed), free, taken)
     births = free[found.scores[free] >= params.born]
+    if not len(births):
+        return taken, births
     # A second box of somebody who is tracked already would become a track beside his.
-    beside = cost.overlap[np.ix_(recent, births)].max(axis=0, initial=0)
+    beside = overlap[np.ix_(recent, births)].max(axis=0, initial=0)
     return taken, births[beside <= params.born_overlap]
 
 
-@dataclass(frozen=True, slots=True)
-class _Cost:
-    """Of each track and detection [n, K]; ``fused`` is FORBIDDEN outside the gate."""
-
-    overlap: Float32
-    fused: Float32
-
-
-def _cost(tracks: Expected, boxes: Float32, found: Detections, params: TrackingParams) -> _Cost:
-    overlap = overlaps(tracks.boxes, boxes)
-    far = (tracks.boxes[:, None] - boxes[None]) / tracks.sd[:, None]
-    distance = np.sqrt(np.einsum("nkc,nkc->nk", far, far) / 4)
+def _cost(
+    tracks: Expected, boxes: Float32, found: Detections, overlap: Float32, params: TrackingParams
+) -> Float32:
+    """Of each track and detection [n, K]; FORBIDDEN outside the gate and below least overlap."""
+    cost = np.full(overlap.shape, FORBIDDEN, np.float32)
+    # Most people stand apart from most others: the rest is asked of few pairs.
+    track, box = pairs = np.nonzero(overlap >= params.overlap)
+    far = (tracks.boxes[track] - boxes[box]) / tracks.sd[track]
+    distance = np.sqrt(np.einsum("pc,pc->p", far, far) / 4)
     share = np.float32(params.motion_weight)
-    fused = (1 - share) * (1 - overlap) + share * np.minimum(distance / params.gate, 1)
+    fused = (1 - share) * (1 - overlap[pairs]) + share * np.minimum(distance / params.gate, 1)
     if tracks.appearance.shape[1]:
-        known = np.any(tracks.appearance, axis=1)[:, None] & np.any(found.appearance, axis=1)
-        unlike = (1 - tracks.appearance @ found.appearance.T) / 2
+        known = np.any(tracks.appearance, axis=1)[track] & np.any(found.appearance, axis=1)[box]
+        unlike = (1 - (tracks.appearance @ found.appearance.T)[pairs]) / 2
         share = np.float32(params.appearance_weight)
         fused = np.where(known, (1 - share) * fused + share * unlike, fused)
-    return _Cost(overlap, np.where(distance <= params.gate, fused, np.float32(FORBIDDEN)))
+    cost[pairs] = np.where(distance <= params.gate, fused, np.float32(FORBIDDEN))
+    return cost
 
 
-def _match(cost: Float32, allowed: Bool, tracks: Int64, found: Int64, taken: Int64) -> Int64:
+def _match(cost: Float32, tracks: Int64, found: Int64, taken: Int64) -> Int64:
     """Match some tracks with some detections; fills ``taken``, returns the detections left."""
     if not len(tracks) or not len(found):
         return found
-    part = np.ix_(tracks, found)
-    costs = np.where(allowed[part], cost[part], np.float32(FORBIDDEN))
-    rows, columns = assign(costs, 1.0)
+    whole = cost.shape == (len(tracks), len(found))
+    rows, columns = assign(cost if whole else cost[np.ix_(tracks, found)], 1.0)
     taken[tracks[rows]] = found[columns]
     left = np.ones(len(found), np.bool_)
     left[columns] = False
