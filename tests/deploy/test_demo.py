@@ -131,7 +131,7 @@ def test_demo_on_a_users_kafka(tmp_path: Path, apache: Broker) -> None:
         (["--files", "--broker", "localhost:9092"], "exclude each other"),
         (["--files", "--crash"], "exactly-once"),
         (["--broker", "localhost:1"], "no Kafka broker answers at localhost:1"),
-        (["tracking"], "is not one of"),
+        (["weather"], "is not one of"),
     ],
 )
 def test_demo_refuses_before_it_works(tmp_path: Path, options: list[str], message: str) -> None:

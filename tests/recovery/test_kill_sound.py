@@ -53,7 +53,9 @@ def by_id(outputs: Outputs) -> dict[str, dict[str, Any]]:
     return {record["id"]: record for record, _ in outputs.records}
 
 
-@pytest.mark.parametrize("guarantee", ["exactly_once", "at_least_once"])
+@pytest.mark.parametrize(
+    "guarantee", ["exactly_once", pytest.param("at_least_once", marks=pytest.mark.slow)]
+)
 def test_kills_lose_and_double_no_sample(noida: Broker, tmp_path: Path, guarantee: str) -> None:
     """Every chunk has the detector's answer of an uninterrupted run, once."""
     rng = np.random.default_rng(5)

@@ -79,7 +79,9 @@ def told(outputs: Outputs) -> Told:
     }
 
 
-@pytest.mark.parametrize("guarantee", ["exactly_once", "at_least_once"])
+@pytest.mark.parametrize(
+    "guarantee", ["exactly_once", pytest.param("at_least_once", marks=pytest.mark.slow)]
+)
 def test_kills_change_nobodys_track(noida: Broker, tmp_path: Path, guarantee: str) -> None:
     """All of a frame's outputs are there, once, as a tracker alone would give them."""
     rng = np.random.default_rng(3)
