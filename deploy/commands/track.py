@@ -24,7 +24,7 @@ from pipeline.config import PipelineConfig
 from pipeline.config_tracking import LineConfig
 from pipeline.errors import BundleError, ConfigError, SourceError
 from pipeline.logs import configure_logs
-from pipeline.video.address import kind_of, without_secrets
+from pipeline.video.address import address_of, kind_of, without_secrets
 
 COMMIT_EVERY_MS = 1000  # nothing waits for a commit here
 RECORDS = (".jsonl", ".txt")
@@ -116,7 +116,7 @@ def track(
 def _check(video: str, out: Path | None, records: Path | None, live: bool | None) -> bool:
     """Whether to leave out frames; raises ConfigError and SourceError for what can't be."""
     try:
-        kind = kind_of(video)
+        kind = address_of(video, Path()).kind
     except ValueError as error:
         raise SourceError(str(error)) from error
     from deploy.track.film import SUFFIXES

@@ -207,6 +207,7 @@ def test_files_of_other_kinds_are_refused(video: Path, model: Path, tmp_path: Pa
         (noise, model, DETECTOR, SourceError, "noise.mp4"),
         (tmp_path / "none.mp4", model, DETECTOR, SourceError, "there is no such file"),
         ("gopher://host/1", model, DETECTOR, SourceError, "no protocol of cameras"),
+        ("rtsp:/a:secret@host/1", model, DETECTOR, SourceError, "begins with rtsp://"),
         (video, anomaly_bundle(tmp_path / "a.onnx"), DETECTOR, BundleError, "tracking bundle"),
         (video, model, tmp_path / "none.onnx", EngineError, "none.onnx"),
         (video, model, model, EngineError, "kalman.onnx"),
@@ -215,6 +216,7 @@ def test_files_of_other_kinds_are_refused(video: Path, model: Path, tmp_path: Pa
         done = track(source, bundle, "--detector", detector, "--out", out)
         assert isinstance(done.exception, error), done.exception
         assert text in str(done.exception)
+        assert "secret" not in str(done.exception)
     assert not out.exists()
 
 
