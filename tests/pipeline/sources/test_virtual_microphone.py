@@ -16,7 +16,14 @@ import pytest
 from pipeline.audio.resample import resample
 from pipeline.block import Float32
 from tests.pipeline.audio.sounds import noise
-from tests.pipeline.sources.virtual_microphone import RATE, Recorder, VirtualMicrophone, lag
+from tests.pipeline.sources.virtual_microphone import (
+    CHUNK,
+    PAD,
+    RATE,
+    Recorder,
+    VirtualMicrophone,
+    lag,
+)
 
 Record = Callable[..., Recorder]
 
@@ -145,9 +152,12 @@ def test_a_process_that_stands_still_loses_nothing(
     """What it did not fetch for a while waits in the sound server."""
     recorder, played = record(), noise(RATE)
     os.kill(recorder.process.pid, signal.SIGSTOP)
+    before = recorder.state.get("rows", 0)  # or more: what it told last may not be read yet
     microphone.play(played)
     os.kill(recorder.process.pid, signal.SIGCONT)
-    recorder.recording()
+    # All that was played is behind these, silence around it and what was told late among them.
+    most = before + (4 * RATE + 2 * PAD) // CHUNK
+    recorder.until(lambda state: state["rows"] >= most, "what waited has come")
     recorded = recorder.end()
     found = sound(recorded)
     at = lag(found, played[0])

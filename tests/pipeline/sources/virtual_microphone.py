@@ -25,6 +25,7 @@ from tests.pipeline.audio.sounds import write_wav
 from tests.shared import REPOSITORY, missing
 
 RATE = 16_000
+CHUNK = 320  # samples of a row, unless told otherwise
 PAD = 6400
 WAIT_S = 60.0
 ALSA = "pcm.!default {type pulse}\nctl.!default {type pulse}\npcm.pulse {type pulse}\n"
