@@ -93,7 +93,10 @@ def test_demo_on_files_keeps_running(tmp_path: Path) -> None:
     process = start(folder, "--files", "--keep")
     try:
         until(
-            lambda: "Everything stays up" in said(folder) or process.poll() is not None, "up", 120
+            # The last of what it says then.
+            lambda: "machine-new" in said(folder) or process.poll() is not None,
+            "up",
+            120,
         )
         assert process.poll() is None, said(folder)
         port = tomllib.loads((folder / "pipeline.toml").read_text())["http"]["port"]
