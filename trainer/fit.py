@@ -74,6 +74,14 @@ class History:
         """The epoch with the lowest validation error."""
         return min(range(len(self.validation)), key=self.validation.__getitem__)
 
+    def rows(self) -> list[dict[str, float]]:
+        """What a report shows of each epoch, which it counts from 1."""
+        pairs = zip(self.train, self.validation, strict=True)
+        return [
+            {"epoch": at, "training": train, "validation": validation}
+            for at, (train, validation) in enumerate(pairs, start=1)
+        ]
+
 
 def fit_module(
     module: nn.Module,

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any, cast
 
 import typer
@@ -19,6 +16,7 @@ from deploy.listen.lines import LinesSink
 from deploy.listen.screen import Screen
 from deploy.listen.tap import EndingSource, Tap
 from deploy.listen.text import printable_lines
+from deploy.signals import on_signals
 from pipeline.assemble import assemble
 from pipeline.bundle import read_model
 from pipeline.config import PipelineConfig
@@ -144,22 +142,14 @@ def _run(config: PipelineConfig, *, terminal: bool) -> None:
         parts.loop.run(stop)
 
 
-@contextmanager
-def _ended_by_signals(tap: Tap, stop: threading.Event) -> Iterator[None]:
+def _ended_by_signals(tap: Tap, stop: threading.Event) -> AbstractContextManager[None]:
     """The first signal lets the streams end, the second ends the loop."""
     asked = threading.Event()
 
-    def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature
+    def told(_: int) -> None:
         if asked.is_set():
             stop.set()
         asked.set()
         tap.end()
 
-    before = {
-        number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return on_signals(told)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import structlog
 import typer
 
+from deploy.signals import on_signals
 from pipeline.assemble import assemble
-from pipeline.config import load_config
+from pipeline.config import Config, load_config
 from pipeline.errors import StreamcellError
 from pipeline.logs import configure_logs
 from pipeline.monitor.server import Monitor
@@ -37,14 +36,14 @@ def run(
     config = load_config(file)
     configure_logs(config.log.level, config.log.format)
     stop = threading.Event()
+    with on_signals(lambda _: stop.set()):
+        _run(config, file.parent, stop)
 
-    def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature
-        stop.set()
 
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, on_signal)
+def _run(config: Config, directory: Path, stop: threading.Event) -> None:
+    """The pipeline and its monitor, until ``stop`` or an error."""
     (pipeline,) = config.pipeline
-    parts = assemble(pipeline, file.parent, stop)
+    parts = assemble(pipeline, directory, stop)
     http = config.http
     monitor = Monitor(
         http.bind,

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import signal
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +17,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from deploy.listen.text import printable
+from deploy.signals import on_signals
 from pipeline.bundle import read_model
 from pipeline.config import PipelineConfig
 from pipeline.config_tracking import LineConfig
@@ -245,20 +244,12 @@ def _shown(video: str) -> str:
     return printable(video if kind_of(video) == "file" else without_secrets(video))
 
 
-@contextmanager
-def _ended_by_signals(stop: threading.Event) -> Iterator[None]:
+def _ended_by_signals(stop: threading.Event) -> AbstractContextManager[None]:
     """The first signal ends the loop, which finishes the files; the second breaks off."""
 
-    def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature
+    def told(number: int) -> None:
         if stop.is_set():
             sys.exit(128 + number)
         stop.set()
 
-    before = {
-        number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return on_signals(told)

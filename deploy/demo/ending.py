@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
+from contextlib import AbstractContextManager
 
 from rich.markup import escape
 
 from deploy.demo.player import LOOK_EVERY_S
 from deploy.demo.runner import Runner
 from deploy.demo.show import Show
+from deploy.signals import on_signals
 
 
 def keep_up(show: Show, runner: Runner, example: str = "") -> None:
@@ -36,15 +35,10 @@ def keep_up(show: Show, runner: Runner, example: str = "") -> None:
         runner.stop()
 
 
-@contextmanager
-def terminated() -> Iterator[None]:
+def terminated() -> AbstractContextManager[None]:
     """SIGTERM ends the demo as Ctrl-C does, with everything that it started."""
 
-    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature
+    def told(_: int) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    return on_signals(told, [signal.SIGTERM])

@@ -62,12 +62,7 @@ class Results:
             "settings": self.config.model_dump(),
             "head": self.params.model_dump(),
             "metrics": self.metrics(),
-            "epochs": [
-                {"epoch": at + 1, "training": train, "validation": validation}
-                for at, (train, validation) in enumerate(
-                    zip(self.learnt.history.train, self.learnt.history.validation, strict=True)
-                )
-            ],
+            "epochs": self.learnt.history.rows(),
         }
 
     @property

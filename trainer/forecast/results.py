@@ -58,12 +58,7 @@ class Results:
             "notes": self._notes(),
             "settings": self.config.model_dump(),
             "metrics": self.metrics(),
-            "epochs": [
-                {"epoch": at + 1, "training": train, "validation": validation}
-                for at, (train, validation) in enumerate(
-                    zip(self.history.train, self.history.validation, strict=True)
-                )
-            ],
+            "epochs": self.history.rows(),
         }
 
     def _summary(self) -> str:
