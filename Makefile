@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 BROKER = noida-db==0.2.3
 VAD = silero-vad==6.2.3
-PYTEST_ARGS ?= -n 2 --dist loadfile
+PYTEST_ARGS ?= -n 2 --dist loadfile --max-worker-restart 0
 STUDY_ARGS ?=
 DEMO_ARGS ?=
 

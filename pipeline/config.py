@@ -166,6 +166,17 @@ class PipelineConfig(Table):
             )
         return self
 
+    def own(self) -> list[str]:
+        """What no other pipeline of the process may have."""
+        found = [f"name {self.name!r}"]
+        found.append(f"state.path {self.state.path or f'state/{self.name}.sqlite'!r}")
+        if self.sink.type == "file":
+            found.append(f"sink.path {self.sink.path!r}")
+        if self.source.type == "kafka" and self.source.assign == "group":
+            group = self.source.group or self.name
+            found.append(f"source.group {group!r} on the topic {self.source.topic!r}")
+        return found
+
     @model_validator(mode="after")
     def _lines_have_cameras(self) -> PipelineConfig:
         if self.source.type == "cameras":
@@ -209,10 +220,22 @@ class Config(Table):
     """The whole file. Relative paths in it start at the folder it lies in."""
 
     pipeline: list[PipelineConfig] = Field(
-        min_length=1, max_length=1, description="The pipeline of this process: one `[[pipeline]]`."
+        min_length=1, description="The pipelines of this process, a `[[pipeline]]` each."
     )
     http: HttpConfig = Field(HttpConfig(), description="Metrics, health, live page.")
     log: LogConfig = Field(LogConfig(), description="Logs.")
+
+    @model_validator(mode="after")
+    def _pipelines_share_nothing(self) -> Config:
+        owners: dict[str, str] = {}
+        for pipeline in self.pipeline:
+            for what in pipeline.own():
+                if what in owners:
+                    raise ValueError(
+                        f"the pipelines {owners[what]!r} and {pipeline.name!r} have the same {what}"
+                    )
+                owners[what] = pipeline.name
+        return self
 
 
 def load_config(path: Path) -> Config:

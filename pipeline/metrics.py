@@ -14,7 +14,7 @@ from types import TracebackType
 
 import numpy as np
 import prometheus_client
-from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from pipeline.block import Int64, Records, Reject
 from pipeline.heads.forecast import KIND as FORECAST
@@ -91,16 +91,13 @@ class _Bounded:
 class Metrics:
     """The counters of one pipeline. Called from the loop's thread, scraped from another.
 
-    Without a ``registry`` a fresh one is made, which also tells the process's memory and CPU time.
+    Without a ``registry`` a fresh one is made.
     """
 
     def __init__(self, pipeline: str, registry: CollectorRegistry | None = None) -> None:
         # Each counter would otherwise come with a second series that tells when it was made.
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # has no types
-        if registry is None:
-            registry = CollectorRegistry()
-            ProcessCollector(registry=registry)
-        self.registry = registry
+        self.registry = CollectorRegistry() if registry is None else registry
         self._pipeline = pipeline
         self._lag_of: set[int] = set()
         self._last_snapshot_s = time.time()

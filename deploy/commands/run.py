@@ -1,28 +1,26 @@
-"""``streamcell run``: run a pipeline until it is told to stop."""
+"""``streamcell run``: run pipelines until told to stop."""
 
 from __future__ import annotations
 
-import threading
+import queue
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 
+from deploy.daemon.daemon import SIGNALS, Inbox, serve
 from deploy.signals import on_signals
-from pipeline.assemble import assemble
-from pipeline.config import Config, load_config
-from pipeline.errors import StreamcellError
+from pipeline.config import load_config
 from pipeline.logs import configure_logs
-from pipeline.monitor.server import Monitor
-
-log = structlog.get_logger(__name__)
 
 
 def run(
-    file: Annotated[Path, typer.Argument(help="The pipeline's TOML file.")],
+    file: Annotated[Path, typer.Argument(help="The TOML file with the pipelines.")],
 ) -> None:
-    """Run a pipeline. SIGTERM and Ctrl-C stop it cleanly: what is in flight is delivered first.
+    """Run the pipelines of a file. SIGTERM and Ctrl-C deliver what is in flight, then end it.
+
+    Of several pipelines, one that fails is started again while the others run on. SIGHUP reads
+    the file again and restarts what has changed.
 
     Metrics are at /metrics, health at /healthz and /readyz; the live page at / opens with the
     token in the environment variable STREAMCELL_TOKEN.
@@ -32,42 +30,11 @@ def run(
 
       STREAMCELL_TOKEN=$(openssl rand -hex 16) streamcell run pipeline.toml
 
+      kill -HUP $(pgrep -f 'streamcell run')
+
     """
     config = load_config(file)
     configure_logs(config.log.level, config.log.format)
-    stop = threading.Event()
-    with on_signals(lambda _: stop.set()):
-        _run(config, file.parent, stop)
-
-
-def _run(config: Config, directory: Path, stop: threading.Event) -> None:
-    """The pipeline and its monitor, until ``stop`` or an error."""
-    (pipeline,) = config.pipeline
-    parts = assemble(pipeline, directory, stop)
-    http = config.http
-    monitor = Monitor(
-        http.bind,
-        http.port,
-        http.token,
-        registry=parts.metrics.registry,
-        health=parts.vitals,
-        view=parts.view,
-    )
-    monitor.start()
-    log.info(
-        "running",
-        pipeline=pipeline.name,
-        guarantee=pipeline.guarantee,
-        engine=parts.engine.name,
-        device=parts.engine.device,
-        http=f"http://{http.bind}:{monitor.port}",
-    )
-    try:
-        parts.loop.run(stop)
-    except StreamcellError as error:
-        parts.vitals.fail(str(error))
-        log.error("stopped by an error", error=str(error))
-        raise
-    finally:
-        monitor.stop()
-    log.info("stopped", pipeline=pipeline.name)
+    inbox: Inbox = queue.SimpleQueue()
+    with on_signals(inbox.put, SIGNALS):
+        serve(file, config, inbox)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from pipeline.monitor.access import Access
 from pipeline.monitor.live import Cursor, LiveView
+from pipeline.monitor.members import Member, Members
 from pipeline.monitor.sights import Glance
 
 EVERY_S = 1.0
@@ -30,8 +31,8 @@ TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 class Page:
     """Answers what needs the token. ``leaving`` is set when the server is about to stop."""
 
-    def __init__(self, view: LiveView, access: Access, leaving: asyncio.Event) -> None:
-        self._view = view
+    def __init__(self, members: Members, access: Access, leaving: asyncio.Event) -> None:
+        self._members = members
         self._access = access
         self._leaving = leaving
         self._viewers = 0
@@ -72,7 +73,9 @@ class Page:
     async def _streams(self, request: Request) -> Response:
         if refusal := self._access.refusal(request):
             return refusal
-        return JSONResponse({"streams": self._view.search(request.query_params.get("q", ""))})
+        view = self._view(request.query_params.get("pipeline", ""))
+        found = [] if view is None else view.search(request.query_params.get("q", ""))
+        return JSONResponse({"streams": found})
 
     async def _live(self, request: Request) -> Response:
         if refusal := self._access.refusal(request):
@@ -87,7 +90,7 @@ class Page:
         query = request.query_params
         glance = Glance(query.get("camera", ""), query.get("pictures") != "no")
         return StreamingResponse(
-            self._events(query.get("stream") or None, glance),
+            self._events(query.get("pipeline", ""), query.get("stream") or None, glance),
             media_type="text/event-stream",
             headers=headers,
         )
@@ -96,7 +99,8 @@ class Page:
         """The picture of a camera at a time that the events told of; nothing where it is gone."""
         if refusal := self._access.refusal(request):
             return refusal
-        sights, moment = self._view.sights, request.query_params.get("t", "")
+        view = self._view(request.query_params.get("pipeline", ""))
+        sights, moment = None if view is None else view.sights, request.query_params.get("t", "")
         shown = request.query_params.get("camera", "")
         camera = None if sights is None else sights.find(shown)
         if sights is None or camera is None:
@@ -106,21 +110,37 @@ class Page:
         found = await run_in_threadpool(sights.jpeg, camera, int(moment))
         return Response(status_code=204) if found is None else Response(found, 200, None, JPEG)
 
-    async def _events(self, focus: str | None, glance: Glance) -> AsyncIterator[bytes]:
+    def _view(self, pipeline: str) -> LiveView | None:
+        """The view of a pipeline, "" is the first; None where there is none at the moment."""
+        for member in self._members():
+            if pipeline in ("", member.name):
+                return member.view
+        return None
+
+    async def _events(
+        self, pipeline: str, focus: str | None, glance: Glance
+    ) -> AsyncIterator[bytes]:
         """What changed, once a second, until the viewer or the server goes.
 
-        In between, as ``sights``, what changed in the pictures of cameras.
+        In between, as ``sights``, what changed in the pictures of cameras; as ``crew`` how the
+        pipelines stand where the one that is looked at has nothing to show yet.
         """
         self._viewers += 1
-        sights = self._view.sights
         try:
             cursor = Cursor(glance=glance)
             yield b"retry: 1000\n\n"
             due = time.monotonic()
             while not self._leaving.is_set():
+                # A pipeline that was started again has another view.
+                view = self._view(pipeline)
+                sights = None if view is None else view.sights
                 if time.monotonic() >= due or sights is None:
                     due = time.monotonic() + EVERY_S
-                    yield _event(self._view.changes(cursor, focus))
+                    told = crew(self._members())
+                    if view is None:
+                        yield b"event: crew\n" + _event(told)
+                    else:
+                        yield _event(view.changes(cursor, focus) | told)
                 elif (seen := sights.read(glance, full=False))["cameras"]:
                     yield b"event: sights\n" + _event(seen)
                 wait = EVERY_S if sights is None else min(EVERY_S, GLANCE_S)
@@ -131,6 +151,22 @@ class Page:
             yield b"event: bye\ndata: {}\n\n"
         finally:
             self._viewers -= 1
+
+
+def crew(members: Sequence[Member]) -> dict[str, Any]:
+    """All pipelines as the page lists them."""
+    return {
+        "pipelines": [
+            {
+                "name": member.name,
+                "state": member.condition.state,
+                "failure": member.condition.failure,
+                "restarts": member.condition.restarts,
+                "retry_s": round(member.condition.retry_s, 1),
+            }
+            for member in members
+        ]
+    }
 
 
 def _event(data: dict[str, Any]) -> bytes:

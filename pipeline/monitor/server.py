@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable
 
 import structlog
 import uvicorn
@@ -24,10 +23,10 @@ from starlette.routing import Route
 
 from pipeline.errors import ConfigError
 from pipeline.monitor.access import Access, Guard
-from pipeline.monitor.health import Health
 from pipeline.monitor.http import TimedProtocol
-from pipeline.monitor.live import LiveView
+from pipeline.monitor.members import Members, verdict
 from pipeline.monitor.page import Page
+from pipeline.monitor.registries import Merged
 
 log = structlog.get_logger(__name__)
 
@@ -41,8 +40,9 @@ STOP_S = 3.0
 class Monitor:
     """Serves until ``stop``. ``port`` 0 takes a free one; ``port`` tells which after ``start``.
 
-    ``health`` is asked at every health request, from the server's thread. Without a ``token`` or
-    without a ``view`` the live page is closed. Raises ConfigError for a token that is too short.
+    ``members`` is asked for the pipelines at every request, from the server's thread, ``registry``
+    has the metrics of the process as a whole. Without a ``token`` the live page is closed. Raises
+    ConfigError for a token that is too short.
     """
 
     def __init__(
@@ -51,16 +51,14 @@ class Monitor:
         port: int = 9464,
         token: str | None = None,
         *,
+        members: Members,
         registry: CollectorRegistry,
-        health: Callable[[], Health],
-        view: LiveView | None = None,
     ) -> None:
         self.bind = bind
         self.port = port
         self._access = Access(token)
+        self._members = members
         self._registry = registry
-        self._health = health
-        self._view = view
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -109,26 +107,24 @@ class Monitor:
             Route("/healthz", self._healthz),
             Route("/readyz", self._readyz),
             Route("/metrics", self._metrics),
+            *Page(self._members, self._access, leaving).routes(),
         ]
-        if self._view is not None:
-            routes += Page(self._view, self._access, leaving).routes()
         return Starlette(routes=routes, middleware=[Middleware(Guard)])
 
     async def _healthz(self, _: Request) -> Response:
-        health = self._health()
-        faults = health.faults()
+        found = verdict(self._members())
         return JSONResponse(
             {
-                "status": "failed" if faults else "alive",
-                "reasons": faults,
-                "heartbeat_age_s": round(health.beat_age_s, 3),
+                "status": "alive" if found.alive else "failed",
+                "reasons": found.faults,
+                "heartbeat_age_s": round(found.beat_age_s, 3),
             },
-            503 if faults else 200,
+            200 if found.alive else 503,
         )
 
     async def _readyz(self, _: Request) -> Response:
-        health = self._health()
-        reasons = [*health.faults(), *health.waiting]
+        found = verdict(self._members())
+        reasons = [*found.faults, *found.waiting]
         return JSONResponse(
             {"status": "waiting" if reasons else "ready", "reasons": reasons},
             503 if reasons else 200,
@@ -136,7 +132,10 @@ class Monitor:
 
     async def _metrics(self, request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(self._registry), headers={"Content-Type": content_type})
+        registries = [member.registry for member in self._members() if member.registry is not None]
+        return Response(
+            encode(Merged([self._registry, *registries])), headers={"Content-Type": content_type}
+        )
 
 
 class _Server(uvicorn.Server):

@@ -130,7 +130,7 @@ def test_an_empty_topic_is_no_error(noida: Broker, bundle: Path, tmp_path: Path)
     address = next(
         orjson.loads(line)["http"]
         for line in made.log.read_text().splitlines()
-        if '"event":"running"' in line
+        if '"event":"started"' in line
     )
 
     def ready() -> bool:

@@ -45,9 +45,9 @@ class Desk:
                 cwd=REPOSITORY,
                 env={**microphone.environment, "PULSE_SOURCE": "mono.monitor"},
             )
-        until(lambda: b'"running"' in self.log.read_bytes(), "it runs")
+        until(lambda: b'"started"' in self.log.read_bytes(), "it runs")
         lines = map(json.loads, filter(lambda line: line[:1] == b"{", self._lines()))
-        (self.address,) = (line["http"] for line in lines if line["event"] == "running")
+        (self.address,) = (line["http"] for line in lines if line["event"] == "started")
 
     def _lines(self) -> list[bytes]:
         return self.log.read_bytes().splitlines()

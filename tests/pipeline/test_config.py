@@ -295,10 +295,29 @@ def test_a_name_is_fit_for_paths_and_labels(path: Path, name: str, fine: bool) -
         assert problem.startswith("pipeline.0.name: ")
 
 
-@pytest.mark.parametrize("text", ["", "[http]\nport = 1\n", MINIMAL + MINIMAL])
-def test_there_is_one_pipeline_in_a_file(path: Path, text: str) -> None:
-    """A process runs one; none or two are told."""
+@pytest.mark.parametrize("text", ["", "[http]\nport = 1\n"])
+def test_there_is_a_pipeline_in_a_file(path: Path, text: str) -> None:
+    """None is told."""
     assert any(problem.startswith("pipeline: ") for problem in problems(path, text))
+
+
+@pytest.mark.parametrize(
+    ("changes", "shared"),
+    [
+        ({}, "name 'p'"),
+        ({'name = "p"': 'name = "q"\nstate.path = "state/p.sqlite"'}, "state.path"),
+        ({'name = "p"': 'name = "q"', 'topic = "in"': 'topic = "in", group = "p"'}, "group"),
+    ],
+    ids=["name", "state", "group"],
+)
+def test_pipelines_share_nothing(path: Path, changes: dict[str, str], shared: str) -> None:
+    """What two pipelines would take from each other is told with both names."""
+    second = MINIMAL
+    for old, new in changes.items():
+        assert old in second
+        second = second.replace(old, new)
+    (problem,) = problems(path, MINIMAL + second)
+    assert shared in problem
 
 
 def test_a_file_that_is_not_there_or_no_toml_is_told(path: Path) -> None:

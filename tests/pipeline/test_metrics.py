@@ -8,7 +8,6 @@ import subprocess
 from typing import Any
 
 import numpy as np
-import prometheus_client
 import pytest
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.exposition import choose_encoder
@@ -315,8 +314,3 @@ def test_promtool_finds_no_fault() -> None:
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-
-
-def test_the_process_is_measured_without_a_registry_of_ones_own() -> None:
-    """Memory and CPU come along by default."""
-    assert prometheus_client.generate_latest(Metrics("line").registry).count(b"process_cpu_") > 0

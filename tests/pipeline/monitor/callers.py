@@ -141,13 +141,13 @@ def main() -> None:
     """Serve the page."""
     from pipeline.metrics import Metrics
     from pipeline.monitor.health import Vitals
-    from pipeline.monitor.server import Monitor
+    from tests.pipeline.monitor.serving import monitor_of
 
     form: Form = "keywords" if "keywords" in sys.argv else "words"
     view, callers = view_of(form, 0.01), Callers(form)
     registry = Metrics("hall").registry
     token = "a token for the show"  # noqa: S105  # of a made-up hall
-    monitor = Monitor(port=9466, token=token, registry=registry, health=Vitals(3600), view=view)
+    monitor = monitor_of(port=9466, token=token, registry=registry, health=Vitals(3600), view=view)
     monitor.start()
     try:
         while True:

@@ -17,6 +17,7 @@ from pipeline.monitor.health import Vitals
 from pipeline.monitor.live import LiveView
 from pipeline.monitor.server import Monitor
 from tests.pipeline.monitor.plant import FEATURES, Plant, fill
+from tests.pipeline.monitor.serving import monitor_of
 
 TOKEN = "0123456789abcdef"  # noqa: S105  # made for the tests
 
@@ -66,7 +67,7 @@ def site_of(token: str | None) -> Site:
     fill(view, Plant(40), time.time(), 10)
     vitals = Vitals(stale_after_s=3600)
     metrics = Metrics("line <7>")
-    monitor = Monitor(port=0, token=token, registry=metrics.registry, health=vitals, view=view)
+    monitor = monitor_of(port=0, token=token, registry=metrics.registry, health=vitals, view=view)
     monitor.start()
     return Site(monitor, view, vitals, metrics)
 

@@ -101,12 +101,12 @@ def main() -> None:
     """Serve the page."""
     from pipeline.metrics import Metrics
     from pipeline.monitor.health import Vitals
-    from pipeline.monitor.server import Monitor
+    from tests.pipeline.monitor.serving import monitor_of
 
     view, gauges = view_of(0.01), Gauges()
     registry = Metrics("rivers").registry
     token = "a token for the show"  # noqa: S105  # of a made-up plant
-    monitor = Monitor(port=9465, token=token, registry=registry, health=Vitals(3600), view=view)
+    monitor = monitor_of(port=9465, token=token, registry=registry, health=Vitals(3600), view=view)
     monitor.start()
     try:
         while True:

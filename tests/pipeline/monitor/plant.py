@@ -165,7 +165,7 @@ def main() -> None:
     """Serve the page."""
     from pipeline.metrics import Metrics
     from pipeline.monitor.health import Vitals
-    from pipeline.monitor.server import Monitor
+    from tests.pipeline.monitor.serving import monitor_of
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=9464)
@@ -173,7 +173,7 @@ def main() -> None:
     options = parser.parse_args()
     plant, vitals = Plant(), Vitals()
     view = LiveView("press-line-7", FEATURES)
-    monitor = Monitor(
+    monitor = monitor_of(
         port=options.port,
         token=options.token,
         registry=Metrics("press-line-7").registry,

@@ -193,13 +193,13 @@ def main() -> None:
     """Serve the page."""
     from pipeline.metrics import Metrics
     from pipeline.monitor.health import Vitals
-    from pipeline.monitor.server import Monitor
     from pipeline.video.jpeg import JpegPrinter
+    from tests.pipeline.monitor.serving import monitor_of
 
     view, street = view_of(JpegPrinter(), 0.01), Street()
     registry = Metrics("street").registry
     token = "a token for the show"  # noqa: S105  # of a made-up street
-    monitor = Monitor(port=9467, token=token, registry=registry, health=Vitals(3600), view=view)
+    monitor = monitor_of(port=9467, token=token, registry=registry, health=Vitals(3600), view=view)
     monitor.start()
     try:
         while True:

@@ -12,10 +12,10 @@ import pytest
 
 from pipeline.block import Reject
 from pipeline.monitor.live import LiveView
-from pipeline.monitor.server import Monitor
 from tests.pipeline.monitor.browser import Browser, browser
 from tests.pipeline.monitor.conftest import TOKEN, Site
 from tests.pipeline.monitor.plant import FEATURES, Plant, alarm_records, fill
+from tests.pipeline.monitor.serving import monitor_of
 
 DOWN, END, LEFT, ESCAPE = "\ue015", "\ue010", "\ue012", "\ue00c"  # WebDriver's names of keys
 INKED = """
@@ -174,7 +174,7 @@ def test_the_page_comes_back_after_a_restart(chromium: Browser, site: Site) -> N
     chromium.until("return document.querySelector('[data-id=state]').dataset.kind === 'bad'")
     view = LiveView("line reborn", FEATURES, budget=1e9)
     fill(view, Plant(5), time.time(), 5)
-    again = Monitor(
+    again = monitor_of(
         port=site.monitor.port,
         token=TOKEN,
         registry=site.metrics.registry,

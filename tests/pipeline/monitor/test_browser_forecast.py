@@ -10,10 +10,10 @@ import pytest
 from pipeline.metrics import Metrics
 from pipeline.monitor import page
 from pipeline.monitor.health import Vitals
-from pipeline.monitor.server import Monitor
 from tests.pipeline.monitor.browser import Browser, browser
 from tests.pipeline.monitor.conftest import TOKEN, Site
 from tests.pipeline.monitor.gauges import Gauges, view_of
+from tests.pipeline.monitor.serving import monitor_of
 from tests.pipeline.monitor.test_browser import END, INKED, LEFT, text, visit
 
 HUES = """
@@ -50,7 +50,7 @@ def rivers(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Site, Gauges]]:
     for _ in range(240):
         view.observe(*gauges.step())
     metrics, vitals = Metrics("rivers"), Vitals(stale_after_s=3600)
-    monitor = Monitor(port=0, token=TOKEN, registry=metrics.registry, health=vitals, view=view)
+    monitor = monitor_of(port=0, token=TOKEN, registry=metrics.registry, health=vitals, view=view)
     monitor.start()
     stop = threading.Event()
 

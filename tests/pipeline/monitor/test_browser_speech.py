@@ -12,10 +12,10 @@ import pytest
 from pipeline.metrics import Metrics
 from pipeline.monitor import page
 from pipeline.monitor.health import Vitals
-from pipeline.monitor.server import Monitor
 from tests.pipeline.monitor.browser import Browser, browser
 from tests.pipeline.monitor.callers import CHUNK_S, Callers, Form, view_of
 from tests.pipeline.monitor.conftest import TOKEN, Site
+from tests.pipeline.monitor.serving import monitor_of
 from tests.pipeline.monitor.test_browser import END, INKED, LEFT, text, visit
 
 TAB, ENTER = "\ue004", "\ue007"
@@ -39,7 +39,7 @@ def hall_of(form: Form) -> Iterator[Hall]:
     for row in range(rows):
         view.observe(*callers.step(time.time() - (rows - row) * CHUNK_S))
     metrics, vitals = Metrics("hall"), Vitals(stale_after_s=3600)
-    monitor = Monitor(port=0, token=TOKEN, registry=metrics.registry, health=vitals, view=view)
+    monitor = monitor_of(port=0, token=TOKEN, registry=metrics.registry, health=vitals, view=view)
     monitor.start()
     stop = threading.Event()
 

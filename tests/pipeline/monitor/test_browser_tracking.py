@@ -15,10 +15,10 @@ from pipeline.metrics import Metrics
 from pipeline.monitor import page
 from pipeline.monitor import sights as sights_module
 from pipeline.monitor.health import Vitals
-from pipeline.monitor.server import Monitor
 from pipeline.video.jpeg import JpegPrinter
 from tests.pipeline.monitor.browser import Browser, browser
 from tests.pipeline.monitor.conftest import TOKEN, Site
+from tests.pipeline.monitor.serving import monitor_of
 from tests.pipeline.monitor.street import BODY, FRAME_S, SIZE, Street, view_of
 from tests.pipeline.monitor.test_browser import ESCAPE, text
 
@@ -82,7 +82,7 @@ def filming_of(street: Street, pictures: bool) -> Iterator[Filming]:
     for frame in range(FILMED):
         view.observe(*street.step(time.time() - (FILMED - frame) * FRAME_S))
     metrics, vitals = Metrics("street"), Vitals(stale_after_s=3600)
-    monitor = Monitor(port=0, token=TOKEN, registry=metrics.registry, health=vitals, view=view)
+    monitor = monitor_of(port=0, token=TOKEN, registry=metrics.registry, health=vitals, view=view)
     monitor.start()
     filming = Filming(Site(monitor, view, vitals, metrics), street)
     try:

@@ -12,8 +12,8 @@ import pytest
 from pipeline.metrics import Metrics
 from pipeline.monitor import page
 from pipeline.monitor.health import Vitals
-from pipeline.monitor.server import Monitor
 from tests.pipeline.monitor.conftest import TOKEN, Answer, Site
+from tests.pipeline.monitor.serving import monitor_of
 from tests.pipeline.monitor.sketches import Sketcher
 from tests.pipeline.monitor.street import Street, view_of
 from tests.pipeline.monitor.test_server import viewer
@@ -26,7 +26,7 @@ def street_site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """A monitor of two cameras; what they show comes twenty times a second."""
     monkeypatch.setattr(page, "GLANCE_S", 0.05)
     view, vitals, metrics = view_of(Sketcher()), Vitals(3600), Metrics("street")
-    monitor = Monitor(port=0, token=TOKEN, registry=metrics.registry, health=vitals, view=view)
+    monitor = monitor_of(port=0, token=TOKEN, registry=metrics.registry, health=vitals, view=view)
     monitor.start()
     yield Site(monitor, view, vitals, metrics)
     monitor.stop()

@@ -20,9 +20,9 @@ from pipeline.errors import ConfigError
 from pipeline.monitor import http as monitor_http
 from pipeline.monitor import page, server
 from pipeline.monitor.health import Vitals
-from pipeline.monitor.server import Monitor
 from tests.pipeline.monitor.conftest import TOKEN, Site
 from tests.pipeline.monitor.plant import batch_of
+from tests.pipeline.monitor.serving import monitor_of
 from tests.shared import REPOSITORY
 
 
@@ -89,7 +89,7 @@ def test_a_stale_heartbeat_is_not_alive() -> None:
     """A loop that hangs is told by its age."""
     now = [0.0]
     vitals = Vitals(stale_after_s=30, clock=lambda: now[0])
-    monitor = Monitor(port=0, registry=CollectorRegistry(), health=vitals)
+    monitor = monitor_of(port=0, registry=CollectorRegistry(), health=vitals)
     site = Site(monitor, None, vitals, None)  # type: ignore[arg-type]  # only health is asked
     monitor.start()
     try:
@@ -299,7 +299,7 @@ def test_stop_is_quick_with_connections_that_say_nothing(site: Site) -> None:
 def test_a_busy_port_is_a_clear_error(site: Site) -> None:
     """It names the address and the keys to change."""
     with pytest.raises(ConfigError, match=r"http\.port") as raised:
-        Monitor(port=site.monitor.port, registry=CollectorRegistry(), health=Vitals()).start()
+        monitor_of(port=site.monitor.port, registry=CollectorRegistry(), health=Vitals()).start()
     assert f"127.0.0.1:{site.monitor.port}" in str(raised.value)
 
 
@@ -307,7 +307,7 @@ def test_an_address_of_another_machine_is_a_clear_error() -> None:
     """As is a name that doesn't resolve."""
     for bind in ("203.0.113.7", "no.such.host.invalid"):
         with pytest.raises(ConfigError, match=r"http\.bind"):
-            Monitor(bind, 0, registry=CollectorRegistry(), health=Vitals()).start()
+            monitor_of(bind, 0, registry=CollectorRegistry(), health=Vitals()).start()
 
 
 def test_a_port_can_be_taken_again_at_once(site: Site) -> None:
@@ -316,22 +316,25 @@ def test_a_port_can_be_taken_again_at_once(site: Site) -> None:
     with viewer(site) as seen:
         next(seen.messages())
         site.monitor.stop()
-        again = Monitor(
+        again = monitor_of(
             port=site.monitor.port, token=TOKEN, registry=CollectorRegistry(), health=Vitals()
         )
         again.start()
         again.stop()
 
 
-def test_without_a_view_there_is_no_page(site: Site) -> None:
-    """Metrics and health alone."""
-    monitor = Monitor(port=0, token=TOKEN, registry=CollectorRegistry(), health=Vitals())
+def test_before_there_is_a_view_the_page_tells_how_things_stand(site: Site) -> None:
+    """The page opens; nothing else is shown of a pipeline that is still being assembled."""
+    monitor = monitor_of(port=0, token=TOKEN, registry=CollectorRegistry(), health=Vitals())
     monitor.start()
     try:
         alone = Site(monitor, site.view, site.vitals, site.metrics)
-        for path in ("/", "/live", "/streams", "/static/app.js"):
-            assert alone.get(path, alone.bearer).status == 404
-        assert alone.get("/metrics").status == 200
+        assert alone.get("/", alone.bearer).status == 200
+        assert alone.get("/streams", alone.bearer).json() == {"streams": []}
+        assert alone.get("/picture?camera=a&t=1", alone.bearer).status == 404
+        with viewer(alone) as seen:
+            assert "event: crew" in (line.strip() for line in seen.lines())
+            assert next(seen.messages())["pipelines"][0]["name"] == "line"
     finally:
         monitor.stop()
 
@@ -341,8 +344,8 @@ def test_the_process_ends_without_stop() -> None:
     program = (
         "from prometheus_client import CollectorRegistry\n"
         "from pipeline.monitor.health import Vitals\n"
-        "from pipeline.monitor.server import Monitor\n"
-        "Monitor(port=0, registry=CollectorRegistry(), health=Vitals()).start()\n"
+        "from tests.pipeline.monitor.serving import monitor_of\n"
+        "monitor_of(port=0, registry=CollectorRegistry(), health=Vitals()).start()\n"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, timeout=60, check=False)
     assert done.returncode == 0

@@ -1,0 +1,101 @@
+"""The pipelines of one process: each in its thread, together started, reloaded and stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+
+from deploy.daemon.models import fingerprint
+from deploy.daemon.runner import Runner
+from pipeline.config import PipelineConfig
+from pipeline.errors import StreamcellError
+from pipeline.monitor.members import Member
+
+log = structlog.get_logger(__name__)
+
+READY_S = 60.0
+
+
+class Fleet:
+    """Runs pipelines of a configuration in ``directory``, in the order of the file.
+
+    Of several, one that fails is started again while the others run on. A single one ends with
+    its error: the process's manager starts it again, and somebody at a terminal sees it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._runners: list[Runner] = []
+        self._models: dict[str, str] = {}  # fingerprints, by the pipeline's name
+        self._alone = True
+
+    def start(self, configs: Sequence[PipelineConfig]) -> None:
+        """Begin to run these; returns when each has been assembled once or has failed to be."""
+        self._alone = len(configs) == 1
+        self._runners = [self._started(config) for config in configs]
+        for runner in self._runners:
+            runner.tried.wait(READY_S)
+
+    def members(self) -> list[Member]:
+        """How each stands now; from any thread."""
+        return [runner.member() for runner in self._runners]
+
+    @property
+    def over(self) -> bool:
+        """Whether none is left that runs or will run again."""
+        return all(runner.over for runner in self._runners)
+
+    def stop(self) -> None:
+        """End all of them, each after delivering what is in flight."""
+        for runner in self._runners:
+            runner.stop()
+        for runner in self._runners:
+            runner.join()
+
+    def errors(self) -> list[Exception]:
+        """What ended pipelines for good."""
+        return [runner.error for runner in self._runners if runner.error is not None]
+
+    def reload(self, configs: Sequence[PipelineConfig]) -> None:
+        """Run these from now on; what did not change is not touched.
+
+        Raises BundleError or ConfigError, and changes nothing, where a new model can't be run.
+        """
+        before = {runner.config.name: runner for runner in self._runners}
+        models = {config.name: fingerprint(config, self._directory) for config in configs}
+        kept = {
+            config.name
+            for config in configs
+            if (runner := before.get(config.name)) is not None
+            and not runner.over
+            and runner.config == config
+            and self._models.get(config.name) == models[config.name]
+        }
+        ending = [runner for name, runner in before.items() if name not in kept]
+        for runner in ending:
+            runner.stop()
+        for runner in ending:
+            runner.join()
+        self._alone = len(configs) == 1
+        self._runners = [
+            before[config.name] if config.name in kept else self._started(config)
+            for config in configs
+        ]
+        self._models = models
+        log.info(
+            "configuration reloaded",
+            untouched=sorted(kept),
+            started=[config.name for config in configs if config.name not in kept],
+            ended=sorted(before.keys() - models.keys()),
+        )
+
+    def _started(self, config: PipelineConfig) -> Runner:
+        try:
+            self._models[config.name] = fingerprint(config, self._directory)
+        except StreamcellError:
+            self._models.pop(config.name, None)  # its first attempt tells why
+        runner = Runner(config, self._directory, restart=not self._alone)
+        runner.start()
+        return runner
