@@ -59,7 +59,7 @@ class Fleet:
         return [runner.error for runner in self._runners if runner.error is not None]
 
     def reload(self, configs: Sequence[PipelineConfig]) -> None:
-        """Run these from now on; what did not change is not touched.
+        """Run these from now on; what runs and did not change is not touched.
 
         Raises BundleError or ConfigError, and changes nothing, where a new model can't be run.
         """
@@ -69,7 +69,7 @@ class Fleet:
             config.name
             for config in configs
             if (runner := before.get(config.name)) is not None
-            and not runner.over
+            and not runner.troubled
             and runner.config == config
             and self._models.get(config.name) == models[config.name]
         }

@@ -57,6 +57,11 @@ class Runner:
         """Whether it has ended, by whatever."""
         return not self._thread.is_alive() and self._state != "starting"
 
+    @property
+    def troubled(self) -> bool:
+        """Whether it waits for another attempt, or has ended."""
+        return self._state not in ("starting", "running")
+
     def member(self) -> Member:
         """How it stands now; from any thread."""
         parts, state = self._parts, self._state
