@@ -1,45 +1,71 @@
-"""The command ``streamcell``."""
+"""The command ``streamcell``.
+
+A subcommand's module is imported when it is called or helped with: a pipeline starts without the
+libraries that training and demos are made of.
+"""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 import pipeline
-from deploy.commands import (
-    check,
-    demo,
-    doctor,
-    evaluate,
-    export,
-    inspect,
-    listen,
-    run,
-    track,
-    train,
-)
 from deploy.listen.text import printable_lines
 from pipeline.errors import StreamcellError
 
+# In the order of the help: modules of deploy.commands, with an ``app`` or a function of that name.
+COMMANDS = (
+    "train",
+    "evaluate",
+    "export",
+    "inspect",
+    "schema",
+    "doctor",
+    "check",
+    "run",
+    "listen",
+    "track",
+    "demo",
+)
+
+
+class Commands(TyperGroup):
+    """The subcommands, each imported when it is first asked for."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands: dict[str, Any] = dict.fromkeys(COMMANDS)  # None: not imported yet
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  # typer's signature
+        """The subcommand of a name, None if there is none."""
+        if cmd_name in self.commands and self.commands[cmd_name] is None:
+            self.commands[cmd_name] = _imported(cmd_name)
+        return self.commands.get(cmd_name)
+
+
+def _imported(name: str) -> Any:
+    module = import_module(f"deploy.commands.{name}")
+    if (group := getattr(module, "app", None)) is not None:
+        command = typer.main.get_group(group)
+        command.name = name
+        return command
+    single = typer.Typer(add_completion=False)
+    single.command(name)(getattr(module, name))
+    return typer.main.get_command(single)
+
+
 app = typer.Typer(
     name="streamcell",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Train recurrent models, export each to one ONNX file, and run it over live streams.",
 )
-app.add_typer(train.app, name="train")
-app.add_typer(evaluate.app, name="evaluate")
-app.command("export")(export.export)
-app.command("inspect")(inspect.inspect)
-app.command("doctor")(doctor.doctor)
-app.command("check")(check.check)
-app.command("run")(run.run)
-app.command("listen")(listen.listen)
-app.command("track")(track.track)
-app.command("demo")(demo.demo)
 
 
 def _version(wanted: bool) -> None:
