@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.block import Records
 from pipeline.monitor.letters import Letters
-from pipeline.monitor.watch import name
+from pipeline.monitor.names import name
 
 ALARMS = 200
 ALARMS_IN_STORM = 10  # of one batch
@@ -42,6 +42,11 @@ class Alarms:
         count = int(np.count_nonzero(opened & alarms.live))
         self.total += count
         return count, [] if storm else alarms.key[opened][-NEW_ALARMS_WATCHED:].tolist()
+
+    @property
+    def open(self) -> int:
+        """How many of those that ``since`` told of have not closed."""
+        return sum(entry["end"] is None for entry in self._letters.entries.values())
 
     def since(self, seen: int) -> list[dict[str, Any]]:
         """Alarms that came or changed after number ``seen``; times in ms since 1970."""

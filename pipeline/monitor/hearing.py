@@ -16,7 +16,7 @@ from pipeline.heads.speech.keywords import KIND as KEYWORD
 from pipeline.heads.speech.words import FINAL, PARTIAL
 from pipeline.manifest import Feature
 from pipeline.monitor.letters import Letters
-from pipeline.monitor.watch import name
+from pipeline.monitor.names import name
 
 HEARD = 200  # keywords and utterances kept
 HEARD_WATCHED = 4  # streams of one batch

@@ -1,4 +1,4 @@
-"""Throughput and latency of the last ten minutes, second by second, in fixed memory."""
+"""Throughput, latency, lag and streams of the last ten minutes, in fixed memory."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ SECONDS = 600
 # 20 bins a decade from 0.1 ms to 100 s: a percentile is read to within 12 %.
 _EDGES_S = np.geomspace(1e-4, 100.0, 121)
 _COUNTED = ("rows", "batches", "rejects", "events")
+_GAUGED = ("lag", "live")
 
 
 class History:
@@ -19,6 +20,7 @@ class History:
     def __init__(self) -> None:
         self._second = np.full(SECONDS, -1, np.int64)
         self._counts = np.zeros((SECONDS, len(_COUNTED)), np.int64)
+        self._gauges = np.full((SECONDS, len(_GAUGED)), np.nan)
         self._latency = np.zeros((SECONDS, len(_EDGES_S) + 1), np.int32)
 
     def add(
@@ -27,6 +29,10 @@ class History:
         """Count what happened in ``second``; ``events``: alarms opened, words heard."""
         counts = self._counts[self._place(second)]
         counts += (rows, batches, rejects, events)
+
+    def gauge(self, second: int, lag: float, live: float) -> None:
+        """How the pipeline stood in ``second``: records behind, live streams; the last counts."""
+        self._gauges[self._place(second)] = lag, live
 
     def add_latency(self, second: int, latency_s: npt.NDArray[np.float64]) -> None:
         """Latencies [N] of a sample of the rows delivered in ``second``."""
@@ -37,16 +43,18 @@ class History:
         """Seconds ``since`` (or what is still kept) up to but without ``until``, as columns.
 
         ``from`` is the first second, ``p50`` and ``p99`` are milliseconds, NaN where nothing
-        was delivered.
+        was delivered; ``lag`` and ``live`` are NaN where nothing was told of them.
         """
         seconds = np.arange(max(since, until - SECONDS), until)
         places = seconds % SECONDS
         kept = self._second[places] == seconds
         counts = np.where(kept[:, None], self._counts[places], 0)
+        gauges = np.where(kept[:, None], self._gauges[places], np.nan)
         latency = np.where(kept[:, None], self._latency[places], 0)
         return {
             "from": int(seconds[0]) if len(seconds) else until,
             **dict(zip(_COUNTED, np.ascontiguousarray(counts.T), strict=True)),
+            **dict(zip(_GAUGED, np.ascontiguousarray(gauges.T), strict=True)),
             "p50": _percentile_ms(latency, 0.50),
             "p99": _percentile_ms(latency, 0.99),
         }
@@ -56,6 +64,7 @@ class History:
         if self._second[place] != second:
             self._second[place] = second
             self._counts[place] = 0
+            self._gauges[place] = np.nan
             self._latency[place] = 0
         return place
 

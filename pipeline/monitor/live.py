@@ -12,7 +12,6 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,41 +20,27 @@ from pipeline.block import Batch, Records, Reject
 from pipeline.heads.forecast import KIND as FORECAST
 from pipeline.manifest import Feature
 from pipeline.monitor.alarms import Alarms
+from pipeline.monitor.cursor import Cursor
+from pipeline.monitor.dead import DeadLetters
 from pipeline.monitor.hearing import KINDS as HEARD
 from pipeline.monitor.hearing import LEVELS, Hearing
 from pipeline.monitor.history import SECONDS, History
-from pipeline.monitor.letters import Letters
+from pipeline.monitor.names import key_of, search
 from pipeline.monitor.outlook import Outlook
 from pipeline.monitor.quality import Quality
 from pipeline.monitor.recent import Stepped, bytes_of
-from pipeline.monitor.sights import FRAME, Glance, Sights
+from pipeline.monitor.sights import FRAME, Sights
 from pipeline.monitor.sights import KINDS as SIGHTED
 from pipeline.monitor.status import Status
-from pipeline.monitor.watch import ASKED, EVENT, MAX_FEATURES, Watch, key_of, name, search
+from pipeline.monitor.watch import ASKED, EVENT, MAX_FEATURES, Watch
 
-DEAD_LETTERS = 100
-MAX_TEXT = 300  # characters of a reason
 LATENCY_SAMPLE = 64  # rows of a batch
 LOOK_ROWS = 8192
 LOOK_BYTES = 16 << 20  # of what was put out
 LOOK_EVERY_S = 0.05
 MAX_CREDIT_S = 0.05
 SEARCH_LIMIT = 50
-
-
-@dataclass(slots=True)
-class Cursor:
-    """What one viewer has got so far. A fresh one gets everything that is kept."""
-
-    boot: str = ""
-    second: int = 0
-    alarm: int = 0
-    dead: int = 0
-    heard: int = 0
-    focus: bytes = b""
-    points: int = 0
-    ahead: int = 0
-    glance: Glance = field(default_factory=Glance)
+SUMMED = ("from", "rows", "events", "p99")  # of the seconds, in a summary
 
 
 class LiveView:
@@ -95,8 +80,7 @@ class LiveView:
         self._quality = Quality(() if outlook is None else outlook.scored)
         self._watch = Watch(len(features), outlook)
         self._alarms = Alarms()
-        self._dead = Letters(DEAD_LETTERS)
-        self._dead_total = 0
+        self._dead = DeadLetters()
         self._budget = budget
         self._credit_s = 0.0
         self._credited_s = time.perf_counter()
@@ -145,24 +129,44 @@ class LiveView:
         now = self._clock()
         with self._lock:
             self._history.add(int(now), rejects=len(rejects))
-            self._dead_total += len(rejects)
-            for reject in rejects[-DEAD_LETTERS:]:
-                self._dead.put(
-                    (reject.topic, reject.partition, reject.offset, reject.index),
-                    {
-                        "time": int(now * 1000),
-                        "topic": reject.topic,
-                        "partition": reject.partition,
-                        "offset": reject.offset,
-                        "key": None if reject.key is None else name(reject.key[:MAX_TEXT]),
-                        "cause": reject.cause,
-                        "reason": reject.reason[:MAX_TEXT],
-                    },
-                )
+            self._dead.keep(rejects, now)
 
     def status(self, status: Status) -> None:
         """Take note of how the pipeline stands; keys not given stay as they were."""
         self._status = {**self._status, **status}
+        if "lag" in status:
+            with self._lock:
+                live = status.get("live_streams", np.nan)
+                self._history.gauge(int(self._clock()), status["lag"], live)
+
+    def summary(self, cursor: Cursor) -> dict[str, Any]:
+        """What tells this pipeline among others, and is new since ``cursor``, which moves on."""
+        now = self._clock()
+        first = cursor.reads(self._boot)
+        with self._lock:
+            self._look(now)
+            seconds = self._history.read(cursor.second, int(now))
+            found: dict[str, Any] = {"dead_letters": self._dead.causes.total()}
+            if self._outlook is not None:
+                found["in_band"] = self._quality.in_band(int(now))
+            elif self._hearing is not None:
+                found["heard"] = self._hearing.read(cursor.heard, self._watch.watched())["heard"]
+                cursor.heard = self._hearing.last
+            elif self.sights is None:
+                found["alarms"] = self._alarms.since(cursor.alarm)
+                found["open_alarms"] = self._alarms.open
+                cursor.alarm = self._alarms.last
+        if self.sights is not None:
+            found["sights"] = self.sights.totals()
+        cursor.second = int(now)
+        return {
+            "first": first,
+            "boot": self._boot,
+            "speech": None if self._hearing is None else self._hearing.facts,
+            "status": self._status,
+            "seconds": {name: seconds[name] for name in SUMMED},
+            **found,
+        }
 
     def changes(self, cursor: Cursor, focus: str | None = None) -> dict[str, Any]:
         """What is new since ``cursor``, which moves on; arrays are numpy's, times ms since 1970.
@@ -170,18 +174,18 @@ class LiveView:
         ``focus`` names the stream whose points are wanted. It is watched from now on.
         """
         now = self._clock()
-        first = cursor.boot != self._boot
-        if first:
-            cursor.boot, cursor.second, cursor.alarm, cursor.dead = self._boot, 0, 0, 0
-            cursor.heard, cursor.focus, cursor.points = 0, b"", 0
-            cursor.glance.seen = cursor.glance.passage = 0
+        first = cursor.reads(self._boot)
         with self._lock:
             self._look(now)
             keys = self._watch.keys() if focus else []
             alarms = self._alarms.since(cursor.alarm)
             dead = self._dead.since(cursor.dead)
             cursor.alarm, cursor.dead = self._alarms.last, self._dead.last
-            totals = {"alarms_total": self._alarms.total, "dead_letters": self._dead_total}
+            totals = {
+                "alarms_total": self._alarms.total,
+                "dead_letters": self._dead.causes.total(),
+                "dead_causes": dict(self._dead.causes),
+            }
             seconds = self._history.read(cursor.second, int(now))
             if self._outlook is not None:
                 seconds |= self._quality.read(cursor.second, int(now))
@@ -232,8 +236,8 @@ class LiveView:
                 cursor.focus, cursor.points, cursor.ahead = key, 0, 0
             reset = cursor.points == 0
             cursor.points, points = self._watch.points(key, cursor.points)
-            ahead = self._watch.ahead(key)
-        found = {"key": shown, "watched": watched, "reset": reset, **points}
+            ahead, facts = self._watch.ahead(key), self._watch.facts(key)
+        found = {"key": shown, "watched": watched, "reset": reset, "facts": facts, **points}
         if ahead is not None and (reset or ahead.time != cursor.ahead):
             cursor.ahead = ahead.time
             found["ahead"] = ahead.shown

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 from pipeline.monitor.access import Access
-from pipeline.monitor.live import Cursor, LiveView
-from pipeline.monitor.members import Member, Members
+from pipeline.monitor.cursor import Cursor
+from pipeline.monitor.live import LiveView
+from pipeline.monitor.members import Members
+from pipeline.monitor.overview import Overview, crew
 from pipeline.monitor.sights import Glance
 
 EVERY_S = 1.0
@@ -24,6 +27,7 @@ GLANCE_S = 0.2  # the same of what cameras show
 MAX_VIEWERS = 16
 MAX_DIGITS = 18
 JPEG = "image/jpeg"
+BYE = b"event: bye\ndata: {}\n\n"
 STATIC = Path(__file__).parent / "static"
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 
@@ -88,6 +92,10 @@ class Page:
         if request.method == "HEAD":
             return Response(media_type="text/event-stream", headers=headers)
         query = request.query_params
+        if "overview" in query:
+            return StreamingResponse(
+                self._overview(), media_type="text/event-stream", headers=headers
+            )
         glance = Glance(query.get("camera", ""), query.get("pictures") != "no")
         return StreamingResponse(
             self._events(query.get("pipeline", ""), query.get("stream") or None, glance),
@@ -117,6 +125,24 @@ class Page:
                 return member.view
         return None
 
+    async def _overview(self) -> AsyncIterator[bytes]:
+        """What changed in all pipelines, once a second, until the viewer or the server goes."""
+        self._viewers += 1
+        try:
+            overview = Overview(self._members)
+            yield b"retry: 1000\n\n"
+            while not self._leaving.is_set():
+                yield b"event: overview\n" + _event(overview.changes())
+                await self._left(EVERY_S)
+            yield BYE
+        finally:
+            self._viewers -= 1
+
+    async def _left(self, wait_s: float) -> None:
+        """Wait, but no longer than until the server is about to stop."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._leaving.wait(), wait_s)
+
     async def _events(
         self, pipeline: str, focus: str | None, glance: Glance
     ) -> AsyncIterator[bytes]:
@@ -143,30 +169,10 @@ class Page:
                         yield _event(view.changes(cursor, focus) | told)
                 elif (seen := sights.read(glance, full=False))["cameras"]:
                     yield b"event: sights\n" + _event(seen)
-                wait = EVERY_S if sights is None else min(EVERY_S, GLANCE_S)
-                try:
-                    await asyncio.wait_for(self._leaving.wait(), wait)
-                except TimeoutError:
-                    continue
-            yield b"event: bye\ndata: {}\n\n"
+                await self._left(EVERY_S if sights is None else min(EVERY_S, GLANCE_S))
+            yield BYE
         finally:
             self._viewers -= 1
-
-
-def crew(members: Sequence[Member]) -> dict[str, Any]:
-    """All pipelines as the page lists them."""
-    return {
-        "pipelines": [
-            {
-                "name": member.name,
-                "state": member.condition.state,
-                "failure": member.condition.failure,
-                "restarts": member.condition.restarts,
-                "retry_s": round(member.condition.retry_s, 1),
-            }
-            for member in members
-        ]
-    }
 
 
 def _event(data: dict[str, Any]) -> bytes:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.block import Records
 from pipeline.monitor.letters import Letters
-from pipeline.monitor.watch import name
+from pipeline.monitor.names import name
 from pipeline.tracking.outputs import CROSS, ENTER, LEAVE
 
 PASSAGES = 200

@@ -24,7 +24,7 @@ class PipelineStates(Collector):
         """Asks the pipelines, at every scrape."""
         up = GaugeMetricFamily(
             "streamcell_pipeline_up",
-            "Whether the pipeline runs: 0 while it starts, and from an error to its restart.",
+            "Whether the pipeline runs; 0 while it starts, and from an error to its restart.",
             labels=["pipeline"],
         )
         restarts = CounterMetricFamily(
@@ -33,7 +33,8 @@ class PipelineStates(Collector):
             labels=["pipeline"],
         )
         for member in self._members():
-            up.add_metric([member.name], float(member.condition.state == "running"))
+            if member.condition.state != "ended":  # it has done all its work: nothing is down
+                up.add_metric([member.name], float(member.condition.state == "running"))
             restarts.add_metric([member.name], member.condition.restarts)
         return [up, restarts]
 
@@ -53,12 +54,19 @@ class Reloads:
             "When the configuration that holds now was read.",
             registry=registry,
         )
+        self._well = Gauge(
+            "streamcell_config_last_reload_successful",
+            "Whether the last reading of the configuration went well; 1 or 0.",
+            registry=registry,
+        )
         for result in ("success", "failure"):
             self._count.labels(result)
+        self._well.set(True)
         self._last.set(time.time())
 
     def read(self, *, well: bool) -> None:
         """The configuration was read again, and holds if that went well."""
         self._count.labels("success" if well else "failure").inc()
+        self._well.set(well)
         if well:
             self._last.set(time.time())

@@ -45,6 +45,11 @@ class Quality:
         by_horizon = np.ascontiguousarray(sums.transpose(1, 2, 0))
         return dict(zip(("scores", "pinball", "covered"), by_horizon, strict=True))
 
+    def in_band(self, now: int) -> float | None:
+        """The share of truths up to ``now`` that lay in their band; None before the first."""
+        sums = self._sums[self._second > now - SECONDS].sum(axis=(0, 2))
+        return float(sums[_COVERED] / sums[_SCORES]) if sums[_SCORES] else None
+
     def _place(self, second: int) -> int:
         place = second % SECONDS
         if self._second[place] != second:

@@ -10,9 +10,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -20,23 +19,23 @@ import numpy as np
 from pipeline.block import Batch, Float32, Records
 from pipeline.detect.base import Detections, Picture
 from pipeline.manifest import Feature
+from pipeline.monitor.camera import EVERY_S, Camera
+from pipeline.monitor.names import name
 from pipeline.monitor.passages import MAX_KEY, WATCHED, Passages, counted
 from pipeline.monitor.pictures import Pictures, Printer
-from pipeline.monitor.sight import Sight, runs_of, sight_of
-from pipeline.monitor.watch import name
+from pipeline.monitor.sight import runs_of, sight_of
 from pipeline.tracking.frames import BOX, HEADER
-from pipeline.tracking.lines import IN, OUT, Line
-from pipeline.tracking.outputs import ENTER, EVENTS, LEAVE, TRACK
+from pipeline.tracking.lines import Line
+from pipeline.tracking.outputs import EVENTS, TRACK
 from pipeline.video.shot import Shot
 
 MAX_CAMERAS = 64
 IDLE_S = 30.0  # a camera without frames for so long makes room for another
-TRAIL = 32  # sights of a camera that are kept for trails
 MAX_LINES = 64  # that one camera's crossings are counted of
-EVERY_S = 0.2  # between two sights of a camera, at least
 SLOW_S = 1.0  # between those of cameras beside the one that all viewers look at
 MAX_PER_S = 20.0  # pictures of all cameras
 SHARE = 0.02  # of the loop's time, for pictures
+QUIET_S = 5.0  # a camera without frames for so long shows nobody
 LOOK_S = 3.0  # a viewer who is gone for so long looks no more
 
 FRAME: Final = (Feature(name="tracks"), Feature(name="detections"))
@@ -51,20 +50,6 @@ class Glance:
     pictures: bool = True
     seen: int = 0
     passage: int = 0
-
-
-@dataclass(slots=True)
-class _Camera:
-    """One of the cameras shown; times are the clock's."""
-
-    name: str
-    frame_s: float  # of the last frame
-    made_s: float = 0.0  # of the last sight
-    picture_s: float = 0.0  # of the last picture
-    interval_s: float = 0.0  # between pictures, as of then
-    changed: int = 0  # its place in the order of all changes
-    past: deque[Sight] = field(default_factory=lambda: deque(maxlen=TRAIL))
-    totals: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 class Sights:
@@ -96,7 +81,7 @@ class Sights:
         self._pictures = None if printer is None else Pictures(printer)
         self._columns, self._clock = columns, clock
         self._lock = threading.Lock()
-        self._cameras: dict[bytes, _Camera] = {}
+        self._cameras: dict[bytes, Camera] = {}
         self._full_until_s = -math.inf
         self._passages = Passages()
         self._up: dict[str, bool] = {}
@@ -148,7 +133,7 @@ class Sights:
                 pictured = self._pictures is not None and self._pictures.has(
                     key, int(batch.time[row])
                 )
-                if pictured or _due(camera, now):
+                if pictured or camera.due(now):
                     self._changes += 1
                     camera.changed = self._changes
                     camera.made_s = now
@@ -201,7 +186,7 @@ class Sights:
             glance.seen = self._changes
             found: dict[str, Any] = {
                 "cameras": [
-                    _told(camera, first)
+                    camera.told(first=first)
                     for camera in self._cameras.values()
                     if camera.changed > seen and camera.past
                 ],
@@ -218,6 +203,20 @@ class Sights:
                 }
         return found
 
+    def totals(self) -> dict[str, int]:
+        """All cameras together: how many tracks there are now, how many came and left."""
+        now = self._clock()
+        with self._lock:
+            shown = [camera for camera in self._cameras.values() if camera.past]
+            fresh = [camera for camera in shown if now - camera.frame_s <= QUIET_S]
+            return {
+                "present": sum(camera.past[-1].count for camera in fresh),
+                "entered": self._passages.entered,
+                "left": self._passages.left,
+                "cameras": len({camera.name for camera in shown} | self._up.keys()),
+                "down": sum(not up for up in self._up.values()),
+            }
+
     def find(self, shown: str) -> bytes | None:
         """The key of the camera that is shown by this name."""
         with self._lock:
@@ -230,7 +229,7 @@ class Sights:
 
     # Inside, with the lock held.
 
-    def _camera(self, key: bytes, now: float) -> _Camera | None:
+    def _camera(self, key: bytes, now: float) -> Camera | None:
         """The camera of this key; None for one that finds no room."""
         found = self._cameras.get(key)
         if found is not None or len(key) > MAX_KEY:
@@ -249,7 +248,7 @@ class Sights:
             del self._cameras[oldest]
             if self._pictures is not None:
                 self._pictures.forget(oldest)
-        found = self._cameras[key] = _Camera(name(key), now)
+        found = self._cameras[key] = Camera(name(key), now)
         return found
 
     def _look(self, camera: str, now: float) -> None:
@@ -272,26 +271,3 @@ class Sights:
         if now - self._beside_s <= LOOK_S:
             return max(SLOW_S, fast)
         return None
-
-
-def _due(camera: _Camera, now: float) -> bool:
-    """Whether a frame without a picture is to be shown: not between two that have one."""
-    pause = max(1.0, 2 * camera.interval_s)
-    return abs(now - camera.made_s) >= EVERY_S and abs(now - camera.picture_s) > pause
-
-
-def _told(camera: _Camera, first: bool) -> dict[str, Any]:
-    lines: dict[str, list[int]] = {}
-    for (line, direction), many in camera.totals.items():
-        if line and direction in (IN, OUT):
-            lines.setdefault(line, [0, 0])[direction == OUT] = many
-    found = camera.past[-1].told() | {
-        "name": camera.name,
-        "at": int(camera.frame_s * 1000),
-        "entered": camera.totals["", ENTER],
-        "left": camera.totals["", LEAVE],
-        "lines": lines,
-    }
-    if first:
-        found["past"] = [sight.feet() for sight in list(camera.past)[:-1]]
-    return found

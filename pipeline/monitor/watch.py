@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.block import Batch, Int64
+from pipeline.monitor.facts import Facts
+from pipeline.monitor.names import name
 from pipeline.monitor.outlook import Ahead, Outlook
 from pipeline.monitor.recent import Points, Recent, Stepped, joined, matched, points_of
 
@@ -54,6 +56,7 @@ class Watch:
         self._reason = [SAMPLE] * STREAMS
         self._touched = [0.0] * STREAMS
         self._slot = [-1] * STREAMS
+        self._facts = Facts(STREAMS)
         # slot → place. The last element stays -1: it answers for all slots beyond.
         self._by_slot = np.full(1024, -1, np.int16)
         self._sought: set[bytes] = set()
@@ -77,6 +80,7 @@ class Watch:
             self._reason[place] = reason
             self._count[place] = 0
             self._ahead[place] = None
+            self._facts.begin(place, now)
             self._sought.add(key)
         self._reason[place] = max(reason, self._reason[place])
         self._touched[place] = now
@@ -104,6 +108,7 @@ class Watch:
             rows = self._confirmed(batch, rows, places[rows])
             points = points_of(batch, rows, scores, self.features, self._outlook)
             self._write(places[rows].astype(np.int64), points)
+            self._facts.note(places[rows], batch, rows, now)
             if self._outlook is not None:
                 self._look_ahead(self._outlook, pending, rows, places[rows])
 
@@ -163,6 +168,13 @@ class Watch:
             band = self._band[row, new]
             found |= {"l": band[:, :, 0].copy(), "u": band[:, :, 1].copy()}
         return count, found
+
+    def facts(self, key: bytes) -> dict[str, Any] | None:
+        """Where the last row of a watched stream lies, and how many were looked at."""
+        place = self._place.get(key)
+        if place is None or not self._count[place]:
+            return None
+        return self._facts.told(place) | {"rows": int(self._count[place])}
 
     def ahead(self, key: bytes) -> Ahead | None:
         """The latest forecast of a watched stream."""
@@ -273,23 +285,3 @@ class Watch:
         self._young.update([key for key in batch.key.tolist() if len(key) <= MAX_KEY_BYTES])
         if len(self._young) > MAX_KNOWN // 2:
             self._old, self._young = self._young, set()
-
-
-def name(key: bytes) -> str:
-    """A key as people read it; bytes that are no text show as hexadecimal escapes."""
-    return key.decode("utf-8", "backslashreplace")
-
-
-def search(keys: list[bytes], text: str, limit: int) -> list[str]:
-    """Up to ``limit`` names that contain ``text``, whatever the case; those that start so first."""
-    part = text.lower()
-    found = [shown for shown in map(name, keys) if part in shown.lower()]
-    return sorted(found, key=lambda shown: (not shown.lower().startswith(part), shown))[:limit]
-
-
-def key_of(shown: str, keys: list[bytes]) -> bytes:
-    """The key that ``name`` shows as ``shown``; what is in none of ``keys`` is taken literally."""
-    literal = shown.encode("utf-8", "backslashreplace")
-    if "\\x" not in shown:
-        return literal
-    return next((key for key in keys if name(key) == shown), literal)

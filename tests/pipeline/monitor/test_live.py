@@ -12,7 +12,9 @@ import pytest
 from pipeline.block import Batch, Records, Reject
 from pipeline.manifest import Feature
 from pipeline.monitor.alarms import ALARMS
-from pipeline.monitor.live import DEAD_LETTERS, Cursor, LiveView
+from pipeline.monitor.cursor import Cursor
+from pipeline.monitor.dead import DEAD_LETTERS
+from pipeline.monitor.live import LiveView
 from pipeline.monitor.recent import MAX_BYTES, Recent
 from pipeline.monitor.watch import MAX_KEY_BYTES, MAX_KNOWN, POINTS, SAMPLES, STREAMS, Watch
 from tests.pipeline.monitor.plant import (

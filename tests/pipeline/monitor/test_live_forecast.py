@@ -10,8 +10,9 @@ import numpy as np
 import orjson
 import pytest
 
+from pipeline.monitor.cursor import Cursor
 from pipeline.monitor.history import SECONDS
-from pipeline.monitor.live import LOOK_BYTES, Cursor, LiveView
+from pipeline.monitor.live import LOOK_BYTES, LiveView
 from pipeline.monitor.outlook import Outlook
 from pipeline.monitor.quality import Quality
 from tests.pipeline.monitor.gauges import FEATURES, STEP_S, Gauges, head, view_of

@@ -11,8 +11,9 @@ import pytest
 
 from pipeline.block import Batch, Records
 from pipeline.manifest import Feature
+from pipeline.monitor.cursor import Cursor
 from pipeline.monitor.hearing import HEARD, MAX_TEXT, RUNNING, SILENCE_DB, Hearing, levels
-from pipeline.monitor.live import LOOK_BYTES, Cursor, LiveView
+from pipeline.monitor.live import LOOK_BYTES, LiveView
 from tests.pipeline.monitor.callers import CHUNK_S, FEATURES, Callers, Form, view_of
 from tests.pipeline.monitor.plant import batch_of
 

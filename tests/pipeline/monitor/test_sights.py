@@ -8,13 +8,14 @@ import numpy as np
 import orjson
 import pytest
 
-from pipeline.monitor.live import Cursor, LiveView
+from pipeline.monitor.camera import TRAIL
+from pipeline.monitor.cursor import Cursor
+from pipeline.monitor.live import LiveView
 from pipeline.monitor.sight import MAX_SIDE, MAX_TRACKS
 from pipeline.monitor.sights import (
     IDLE_S,
     MAX_CAMERAS,
     MAX_LINES,
-    TRAIL,
     Glance,
     Sights,
 )
