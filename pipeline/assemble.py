@@ -97,6 +97,11 @@ def assemble(
     start = config.source.start if config.source.type == "kafka" else "earliest"
     partitions = Partitions(source.topic, pool, snapshots, start=start, on_gap=config.state.on_gap)
     metrics.model(manifest.name, manifest.task, bundle.sha256, engine.name, engine.device)
+    target_ms = config.latency_target_ms
+    metrics.aims(
+        snapshot_every_s=config.state.snapshot_every_s,
+        latency_target_s=None if target_ms is None else target_ms / 1000,
+    )
     view = LiveView(
         config.name,
         manifest.features,

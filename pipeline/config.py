@@ -123,6 +123,13 @@ class PipelineConfig(Table):
     commit_every_ms: int = Field(
         200, ge=1, description="Time between commits; with exactly_once outputs wait for them."
     )
+    latency_target_ms: float | None = Field(
+        None,
+        gt=0,
+        lt=60_000,
+        description="What 99 of 100 outputs should take at most, from their record's timestamp to "
+        "their commit: an alert compares with it. Without it there is none on latency.",
+    )
     source: Annotated[
         KafkaSourceConfig
         | FileSourceConfig

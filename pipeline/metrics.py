@@ -17,7 +17,9 @@ import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from pipeline.block import Int64, Records, Reject
+from pipeline.decode.base import CAUSES
 from pipeline.heads.forecast import KIND as FORECAST
+from pipeline.monitor.backlog_metrics import BacklogMetrics
 from pipeline.monitor.camera_metrics import CameraMetrics
 from pipeline.monitor.forecast_scores import ForecastScores
 from pipeline.monitor.histogram import BulkHistogram, Series
@@ -99,7 +101,6 @@ class Metrics:
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # has no types
         self.registry = CollectorRegistry() if registry is None else registry
         self._pipeline = pipeline
-        self._lag_of: set[int] = set()
         self._last_snapshot_s = time.time()
         self._undelivered: list[Int64] = []  # timestamps of what was sent since the last commit
         self._undelivered_rows = 0
@@ -108,12 +109,12 @@ class Metrics:
         bounded = self._bounded
         self._rows_in = counter("input_rows", "Rows read from the source.")
         self._dropped = bounded("input_dropped_rows", "Rows left out on purpose.", "cause")
-        self._lag = self._gauge_by(
-            "input_lag_records", "Records behind the log's end.", "partition"
-        )
+        self._backlog = BacklogMetrics(pipeline, self._counter_by, self._gauge_by)
         self._rebalances = counter("input_rebalances", "Changes of the assigned partitions.")
         self._rows_out = bounded("output_rows", "Outputs handed to the sink.", "kind")
         self._dead = bounded("output_dead_letters", "Rows sent to the dead-letter sink.", "cause")
+        for cause in CAUSES:  # a series that began above 0 would hide its first rows from rate()
+            self._dead.inc(cause, 0)
         self._alarms = counter("output_alarms_opened", "Alarms opened, over all streams.")
         self._scores = ForecastScores(pipeline, self._counter_by)
         self.cameras = CameraMetrics(pipeline, self._counter_by, self._gauge_by)
@@ -154,6 +155,16 @@ class Metrics:
         )
         started = gauge("process_start_timestamp_seconds", "When this pipeline was started.")
         started.set(time.time())
+        self._target = self._gauge_by(
+            "output_latency_target_seconds", "What the latency should stay below, where it is set."
+        )
+        self._interval = gauge("snapshot_interval_seconds", "Time between snapshots, as set.")
+
+    def aims(self, *, snapshot_every_s: float, latency_target_s: float | None) -> None:
+        """What the configuration asks for, so that alerts can compare with it."""
+        self._interval.set(snapshot_every_s)
+        if latency_target_s is not None:
+            self._target.labels(self._pipeline).set(latency_target_s)
 
     def stage(self, name: str) -> Stage:
         """A context manager that times one visit of ``name``, one of ``STAGES``."""
@@ -214,6 +225,7 @@ class Metrics:
         self,
         *,
         lag: Mapping[int, int],
+        positions: Mapping[int, int],
         live: int,
         spilled: int,
         recovery: float,
@@ -221,14 +233,11 @@ class Metrics:
     ) -> None:
         """How things stand, once per commit.
 
-        ``lag`` has the records behind in every partition held now, ``live`` and ``spilled`` are
-        streams, ``recovery`` is the share of the replay that is done, ``snapshot`` the last one.
+        ``lag`` has the records behind in every partition held now, ``positions`` the next offset to
+        read in each; ``live`` and ``spilled`` are streams, ``recovery`` is the share of the replay
+        that is done, ``snapshot`` the last one.
         """
-        for partition in self._lag_of - lag.keys():
-            self._lag.remove(self._pipeline, str(partition))
-        for partition, behind in lag.items():
-            self._lag.labels(self._pipeline, str(partition)).set(behind)
-        self._lag_of = set(lag)
+        self._backlog.observe(lag, positions)
         self._live.set(live)
         self._spilled.set(spilled)
         self._recovery.set(min(1.0, max(0.0, recovery)))

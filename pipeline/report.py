@@ -45,7 +45,12 @@ class Report:
         else:
             self._vitals.done("recovery")
         self._metrics.observe_state(
-            lag=lag, live=live, spilled=spilled, recovery=recovery, snapshot=self._snapshots.stats
+            lag=lag,
+            positions=positions,
+            live=live,
+            spilled=spilled,
+            recovery=recovery,
+            snapshot=self._snapshots.stats,
         )
         if self._tracks is not None:
             self._metrics.cameras.tracks(self._tracks())

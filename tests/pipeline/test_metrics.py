@@ -16,7 +16,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from pipeline.block import Records, Reject
 from pipeline.metrics import MAX_LABEL_VALUES, STAGES, Metrics
 from pipeline.monitor.histogram import BulkHistogram
+from pipeline.monitor.registries import Merged
 from pipeline.snapshots import SnapshotStats
+from tests.pipeline.monitor.exports import process_exports
 from tests.shared import REPOSITORY, missing
 
 
@@ -77,13 +79,32 @@ def exercised(registry: CollectorRegistry | None = None) -> Metrics:
     metrics.replayed(4)
     metrics.observe_state(
         lag={0: 5, 1: 6},
+        positions={0: 100, 1: 100},
         live=7,
         spilled=1,
         recovery=0.25,
         snapshot=SnapshotStats(finished=1000.0, duration_s=0.2, rows=9, size_bytes=4096),
     )
     metrics.model("presses", "anomaly", "ab12", "onnxruntime 1.31.1", "cpu")
+    metrics.aims(snapshot_every_s=30.0, latency_target_s=0.5)
     return metrics
+
+
+def everything() -> Merged:
+    """The metrics of a pipeline and of the process that runs it."""
+    return Merged([process_exports(), exercised(CollectorRegistry()).registry])
+
+
+def stand(
+    metrics: Metrics,
+    lag: dict[int, int],
+    positions: dict[int, int],
+    snapshot: SnapshotStats | None = None,
+) -> None:
+    """Tell the lag and the positions of a pipeline without streams."""
+    metrics.observe_state(
+        lag=lag, positions=positions, live=0, spilled=0, recovery=1.0, snapshot=snapshot
+    )
 
 
 def value(metrics: Metrics, sample: str, **labels: str) -> float | None:
@@ -167,16 +188,39 @@ def test_latency_of_a_record_from_the_future_is_zero() -> None:
 def test_lag_of_a_partition_that_went_away_goes_away() -> None:
     """Only partitions held now have a series."""
     metrics = exercised()
-    metrics.observe_state(lag={1: 3}, live=0, spilled=0, recovery=1.0, snapshot=None)
+    stand(metrics, {1: 3}, {1: 107})
     assert value(metrics, "streamcell_input_lag_records", partition="0") is None
     assert value(metrics, "streamcell_input_lag_records", partition="1") == 3
+
+
+def test_offsets_count_what_was_read_and_no_jumps() -> None:
+    """A partition that comes, goes, or begins anew at an earlier offset adds nothing."""
+    metrics = Metrics("line")
+    for positions in ({0: 500}, {0: 510, 1: 9000}, {1: 9001}, {0: 100, 1: 9001}, {0: 90, 1: 9003}):
+        stand(metrics, dict.fromkeys(positions, 0), positions)
+    assert value(metrics, "streamcell_input_offsets_total") == 10 + 1 + 2
+
+
+def test_a_target_is_told_where_there_is_one() -> None:
+    """Without it an alert has nothing to compare with."""
+    metrics = Metrics("line")
+    metrics.aims(snapshot_every_s=30.0, latency_target_s=None)
+    assert value(metrics, "streamcell_output_latency_target_seconds") is None
+    metrics.aims(snapshot_every_s=30.0, latency_target_s=0.25)
+    assert value(metrics, "streamcell_output_latency_target_seconds") == 0.25
+    assert value(metrics, "streamcell_snapshot_interval_seconds") == 30.0
+
+
+def test_dead_letters_begin_at_zero() -> None:
+    """So that the first of a cause is an increase."""
+    assert value(Metrics("line"), "streamcell_output_dead_letters_total", cause="malformed") == 0
 
 
 def test_a_snapshot_told_twice_counts_once() -> None:
     """The loop tells the last snapshot at every commit."""
     metrics = exercised()
     again = SnapshotStats(finished=1000.0, duration_s=0.2, rows=9, size_bytes=4096)
-    metrics.observe_state(lag={}, live=0, spilled=0, recovery=1.0, snapshot=again)
+    stand(metrics, {}, {}, again)
     assert value(metrics, "streamcell_snapshot_rows_total") == 9
 
 
@@ -265,27 +309,27 @@ def test_bulk_histogram_equals_the_clients_own() -> None:
 def test_every_metric_is_documented_as_it_is() -> None:
     """docs/metrics.md has every metric with its type and labels, and no other."""
     text = (REPOSITORY / "docs" / "metrics.md").read_text(encoding="utf-8")
-    row = r"^\| `(streamcell_\w+)` \| (\w+) \| ([^|]*) \|[^|]+\|[^|]+\| `([^|]+)` \|$"
+    row = r"^\| `(streamcell_\w+)` \| (\w+) \|([^|]*)\|[^|]+\|[^|]+\| `([^|]+)` \|$"
     documented = {
         name: (kind, re.findall(r"`(\w+)`", labels), example)
         for name, kind, labels, example in re.findall(row, text, re.MULTILINE)
     }
     exposed = {}
-    for family in exercised(CollectorRegistry()).registry.collect():
+    for family in everything().collect():
         name = family.name + ("_total" if family.type == "counter" else "")
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
         exposed[name] = (family.type, labels)
     assert documented.keys() == exposed.keys()
     for name, (kind, labels_told, example) in documented.items():
         assert (kind, set(labels_told)) == exposed[name], name
-        assert labels_told[0] == "pipeline"
+        assert labels_told[:1] == ["pipeline"] or name.startswith("streamcell_config_")
         assert name in example
     assert set(re.findall(r"streamcell_\w+?(?=_bucket|_sum|_count|\b)", text)) <= exposed.keys()
 
 
 def test_names_have_a_help_text_and_no_creation_series() -> None:
     """What people see first, and what nobody needs."""
-    for family in exercised(CollectorRegistry()).registry.collect():
+    for family in everything().collect():
         assert family.name.startswith("streamcell_")
         assert family.documentation.endswith(".")
         assert not any(sample.name.endswith("_created") for sample in family.samples)
@@ -305,7 +349,7 @@ def test_promtool_finds_no_fault() -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
         missing("needs promtool (Debian: prometheus)")
-    text = generate_latest(exercised(CollectorRegistry()).registry)
+    text = generate_latest(everything())
     done = subprocess.run(
         [str(promtool), "check", "metrics"],
         input=text,
