@@ -9,8 +9,8 @@ import structlog
 
 from deploy.daemon.models import fingerprint
 from deploy.daemon.runner import Runner
+from pipeline.assemble_model import open_model
 from pipeline.config import PipelineConfig
-from pipeline.errors import StreamcellError
 from pipeline.monitor.members import Member
 
 log = structlog.get_logger(__name__)
@@ -28,7 +28,6 @@ class Fleet:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._runners: list[Runner] = []
-        self._models: dict[str, str] = {}  # fingerprints, by the pipeline's name
         self._alone = True
 
     def start(self, configs: Sequence[PipelineConfig]) -> None:
@@ -64,15 +63,10 @@ class Fleet:
         Raises BundleError or ConfigError, and changes nothing, where a new model can't be run.
         """
         before = {runner.config.name: runner for runner in self._runners}
-        models = {config.name: fingerprint(config, self._directory) for config in configs}
-        kept = {
-            config.name
-            for config in configs
-            if (runner := before.get(config.name)) is not None
-            and not runner.troubled
-            and runner.config == config
-            and self._models.get(config.name) == models[config.name]
-        }
+        kept = {config.name for config in configs if self._same(before.get(config.name), config)}
+        for config in configs:
+            if config.name not in kept:
+                open_model(config, self._directory)
         ending = [runner for name, runner in before.items() if name not in kept]
         for runner in ending:
             runner.stop()
@@ -83,19 +77,22 @@ class Fleet:
             before[config.name] if config.name in kept else self._started(config)
             for config in configs
         ]
-        self._models = models
         log.info(
             "configuration reloaded",
             untouched=sorted(kept),
             started=[config.name for config in configs if config.name not in kept],
-            ended=sorted(before.keys() - models.keys()),
+            ended=sorted(before.keys() - {config.name for config in configs}),
+        )
+
+    def _same(self, runner: Runner | None, config: PipelineConfig) -> bool:
+        return (
+            runner is not None
+            and not runner.troubled
+            and runner.config == config
+            and runner.models == fingerprint(config, self._directory)
         )
 
     def _started(self, config: PipelineConfig) -> Runner:
-        try:
-            self._models[config.name] = fingerprint(config, self._directory)
-        except StreamcellError:
-            self._models.pop(config.name, None)  # its first attempt tells why
         runner = Runner(config, self._directory, restart=not self._alone)
         runner.start()
         return runner

@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from pipeline.assemble_model import open_model
 from pipeline.bundle import read_model
 from pipeline.config import PipelineConfig
+from pipeline.errors import BundleError
 
 
 def fingerprint(config: PipelineConfig, directory: Path) -> str:
-    """Hashes of the pipeline's models; raises BundleError, or ConfigError where one is unfit."""
-    model = open_model(config, directory)
-    found = [model.bundle.sha256]
-    if config.gate is not None:
-        found.append(read_model(directory / config.gate.model).sha256)
-    others = (config.detector.model, config.detector.reid)
-    paths = [directory / name for name in others if name is not None]
-    found += [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.is_file()]
-    return ":".join(found)
+    """Hashes of the pipeline's model files; of a description with those of what it describes."""
+    gate = None if config.gate is None else config.gate.model
+    names = (config.model, gate, config.detector.model, config.detector.reid)
+    return ":".join("" if name is None else _hash(directory / name) for name in names)
+
+
+def _hash(path: Path) -> str:
+    try:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        return found + read_model(path).sha256 if path.suffix == ".toml" else found
+    except (OSError, BundleError) as error:
+        return str(error)  # whoever opens it will say so, too

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 
+from deploy.daemon.models import fingerprint
 from deploy.daemon.pauses import Pauses
 from pipeline.assemble import Parts, assemble
 from pipeline.config import PipelineConfig
@@ -29,6 +30,7 @@ class Runner:
     def __init__(self, config: PipelineConfig, directory: Path, *, restart: bool) -> None:
         self.config = config
         self.error: Exception | None = None
+        self.models = ""  # the fingerprint of what the last attempt opened
         self.tried = threading.Event()  # the first attempt has been assembled, or has failed
         self._directory = directory
         self._restart = restart
@@ -115,6 +117,7 @@ class Runner:
         return True
 
     def _run(self) -> None:
+        self.models = fingerprint(self.config, self._directory)
         parts = assemble(self.config, self._directory, self._stop)
         self._parts = parts
         self._state = "running"
