@@ -21,7 +21,7 @@ from pipeline.monitor.server import Monitor
 log = structlog.get_logger(__name__)
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-LOOK_S = 0.2  # how often it is asked whether all pipelines have ended
+LOOK_S = 0.2  # how often it is asked whether all pipelines have started, or have ended
 
 Inbox = queue.SimpleQueue[int]  # of signals
 
@@ -41,8 +41,11 @@ def serve(file: Path, config: Config, inbox: Inbox) -> None:
     try:
         fleet.start(config.pipeline)
         log.info("started", http=f"http://{http.bind}:{monitor.port}")
-        notifier.ready(_status(config))
+        told = False
         while not fleet.over:
+            if fleet.settled and not told:
+                notifier.ready(_status(config))
+                told = True
             try:
                 number = inbox.get(timeout=LOOK_S)
             except queue.Empty:
@@ -51,7 +54,7 @@ def serve(file: Path, config: Config, inbox: Inbox) -> None:
                 break
             notifier.reloading()
             config = _reloaded(file, config, fleet, reloads)
-            notifier.ready(_status(config))
+            told = False
         notifier.stopping()
     finally:
         fleet.stop()

@@ -15,8 +15,6 @@ from pipeline.monitor.members import Member
 
 log = structlog.get_logger(__name__)
 
-READY_S = 60.0
-
 
 class Fleet:
     """Runs pipelines of a configuration in ``directory``, in the order of the file.
@@ -31,11 +29,14 @@ class Fleet:
         self._alone = True
 
     def start(self, configs: Sequence[PipelineConfig]) -> None:
-        """Begin to run these; returns when each has been assembled once or has failed to be."""
+        """Begin to run these; returns at once."""
         self._alone = len(configs) == 1
         self._runners = [self._started(config) for config in configs]
-        for runner in self._runners:
-            runner.tried.wait(READY_S)
+
+    @property
+    def settled(self) -> bool:
+        """Whether each has been assembled once, or has failed to be."""
+        return all(runner.tried.is_set() for runner in self._runners)
 
     def members(self) -> list[Member]:
         """How each stands now; from any thread."""
