@@ -187,6 +187,7 @@ def _decoder(
 
 def _consumer(config: PipelineConfig, source: KafkaSourceConfig, directory: Path) -> ConsumerClient:
     group = source.group or config.name
+    static_id = f"{config.name}-{config.instance}" if source.static_member else None
     access = _access(source.brokers, source.security, directory)
     if _use_confluent(source.client):
         from pipeline.sources.confluent import ConfluentConsumer
@@ -196,11 +197,16 @@ def _consumer(config: PipelineConfig, source: KafkaSourceConfig, directory: Path
             topic=source.topic,
             group=group,
             session_timeout_ms=source.session_timeout_ms,
+            static_id=static_id,
         )
     from pipeline.sources.kafka_python import KafkaPythonConsumer
 
     return KafkaPythonConsumer(
-        access, topic=source.topic, group=group, session_timeout_ms=source.session_timeout_ms
+        access,
+        topic=source.topic,
+        group=group,
+        session_timeout_ms=source.session_timeout_ms,
+        static_id=static_id,
     )
 
 

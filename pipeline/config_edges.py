@@ -93,6 +93,15 @@ class RowsConfig(Table):
     )
 
 
+def misplaced(source: RowsConfig, payload: str) -> list[str]:
+    """The keys that were given and mean nothing to this payload: sound is no rows of features."""
+    sound, rows = ("sample_rate_hz", "flush_ms"), (*RowsConfig.model_fields,)
+    wrong = [key for key in rows if key not in ("late", "max_record_bytes")]
+    if payload != "pcm":
+        wrong = list(sound) if payload != "detections" else [*wrong, *sound]
+    return [key for key in wrong if key in source.model_fields_set]
+
+
 class KafkaSourceConfig(RowsConfig):
     """Rows from a Kafka topic."""
 
@@ -134,16 +143,23 @@ class KafkaSourceConfig(RowsConfig):
         ge=1000,
         description="How long the group waits before it takes a silent member's partitions.",
     )
+    static_member: bool = Field(
+        False,
+        description="A member of the group by `instance`: one that stops and comes back within "
+        "`session_timeout_ms` finds its partitions as they were, and no other's move.",
+    )
     security: SecurityConfig = Field(SecurityConfig(), description="TLS and login.")
 
     @model_validator(mode="after")
     def _sound_has_its_own_keys(self) -> KafkaSourceConfig:
-        sound, rows = ("sample_rate_hz", "flush_ms"), (*RowsConfig.model_fields,)
-        wrong = [key for key in rows if key not in ("late", "max_record_bytes")]
-        if self.payload != "pcm":
-            wrong = list(sound) if self.payload != "detections" else [*wrong, *sound]
-        if given := [key for key in wrong if key in self.model_fields_set]:
+        if given := misplaced(self, self.payload):
             raise ValueError(f'payload "{self.payload}" takes no {", ".join(given)}')
+        return self
+
+    @model_validator(mode="after")
+    def _static_members_are_in_a_group(self) -> KafkaSourceConfig:
+        if self.static_member and self.assign == "all":
+            raise ValueError('static_member needs assign = "group"')
         return self
 
 

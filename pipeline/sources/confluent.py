@@ -20,6 +20,7 @@ from pipeline.decode.base import Decoder, RawRecords
 from pipeline.errors import GapError, SourceError
 from pipeline.sources.base import Positions
 from pipeline.sources.confluent_errors import DOWN, code_of, is_refusal, text_of
+from pipeline.sources.confluent_settings import consumer_settings
 from pipeline.sources.kafka import (
     MAX_FETCH_BYTES,
     MAX_POLL_ROWS,
@@ -47,6 +48,7 @@ def confluent_source(
     max_poll_rows: int = MAX_POLL_ROWS,
     max_fetch_bytes: int = MAX_FETCH_BYTES,
     session_timeout_ms: int = SESSION_TIMEOUT_MS,
+    static_id: str | None = None,
     stop: threading.Event | None = None,
 ) -> KafkaSource:
     """A source that consumes ``topic`` with confluent-kafka; see ``KafkaSource``."""
@@ -56,6 +58,7 @@ def confluent_source(
         group=group,
         max_fetch_bytes=max_fetch_bytes,
         session_timeout_ms=session_timeout_ms,
+        static_id=static_id,
     )
     return KafkaSource(
         client,
@@ -69,7 +72,11 @@ def confluent_source(
 
 
 class ConfluentConsumer:
-    """A ``ConsumerClient`` over librdkafka, which fetches ahead in threads of its own."""
+    """A ``ConsumerClient`` over librdkafka, which fetches ahead in threads of its own.
+
+    With ``static_id`` it does not leave the group on closing: the next one of that name gets its
+    partitions back, if it comes within the session's timeout.
+    """
 
     def __init__(
         self,
@@ -79,6 +86,7 @@ class ConfluentConsumer:
         group: str,
         max_fetch_bytes: int = MAX_FETCH_BYTES,
         session_timeout_ms: int = SESSION_TIMEOUT_MS,
+        static_id: str | None = None,
     ) -> None:
         self._where = f"{access.brokers}: topic {topic}"
         self._topic = topic
@@ -87,29 +95,8 @@ class ConfluentConsumer:
         self._told_down = 0.0
         self._closed = False
         self._consumer = Consumer(
-            access.librdkafka()
-            | {
-                "group.id": group,
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "isolation.level": "read_committed",
-                # Where to read is always said; a position that is gone is a gap, not a fresh start.
-                "auto.offset.reset": "error",
-                "partition.assignment.strategy": "cooperative-sticky",
-                "session.timeout.ms": session_timeout_ms,
-                "heartbeat.interval.ms": max(100, min(3000, session_timeout_ms // 3)),
-                "max.poll.interval.ms": max(300_000, session_timeout_ms),
-                "fetch.max.bytes": max_fetch_bytes,
-                "max.partition.fetch.bytes": min(max_fetch_bytes, 4 * 1024 * 1024),
-                "queued.max.messages.kbytes": max(1024, max_fetch_bytes // 512),
-                # The library would fetch 100,000 ahead, at some 400 bytes each beside the record.
-                "queued.min.messages": 4 * MAX_POLL_ROWS,
-                "fetch.wait.max.ms": 100,
-                "allow.auto.create.topics": False,
-                "reconnect.backoff.max.ms": 2000,
-                "log_level": 2,  # what matters comes through error_cb
-                "error_cb": self._on_error,
-            }
+            consumer_settings(access, group, max_fetch_bytes, session_timeout_ms, static_id)
+            | {"error_cb": self._on_error}
         )
 
     # Requests.

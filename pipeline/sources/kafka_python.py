@@ -45,6 +45,7 @@ def kafka_python_source(
     max_poll_rows: int = MAX_POLL_ROWS,
     max_fetch_bytes: int = MAX_FETCH_BYTES,
     session_timeout_ms: int = SESSION_TIMEOUT_MS,
+    static_id: str | None = None,
     stop: threading.Event | None = None,
 ) -> KafkaSource:
     """A source that consumes ``topic`` with kafka-python; see ``KafkaSource``."""
@@ -54,6 +55,7 @@ def kafka_python_source(
         group=group,
         max_fetch_bytes=max_fetch_bytes,
         session_timeout_ms=session_timeout_ms,
+        static_id=static_id,
     )
     return KafkaSource(
         client,
@@ -67,7 +69,10 @@ def kafka_python_source(
 
 
 class KafkaPythonConsumer:
-    """A ``ConsumerClient`` over kafka-python, which runs its network in a thread of its own."""
+    """A ``ConsumerClient`` over kafka-python, which runs its network in a thread of its own.
+
+    ``static_id`` is as with confluent-kafka: closing does not leave the group.
+    """
 
     def __init__(
         self,
@@ -77,12 +82,14 @@ class KafkaPythonConsumer:
         group: str,
         max_fetch_bytes: int = MAX_FETCH_BYTES,
         session_timeout_ms: int = SESSION_TIMEOUT_MS,
+        static_id: str | None = None,
     ) -> None:
         self._where = f"{access.brokers}: topic {topic}"
         self._topic = topic
         self._group = group
         self._settings = access.kafka_python() | {
             "group_id": group,
+            "group_instance_id": static_id,
             "enable_auto_commit": False,
             "isolation_level": "read_committed",
             # Where to read is always said; a position that is gone is a gap, not a fresh start.

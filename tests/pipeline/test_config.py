@@ -153,6 +153,15 @@ def test_a_table_without_its_type_is_told(path: Path) -> None:
     assert "'type'" in problem
 
 
+def test_a_static_member_is_one_of_a_group(path: Path) -> None:
+    """Who takes every partition has no place in the group to keep."""
+    source = load(path, pipeline(source="static_member = true")).pipeline[0].source
+    assert source.type == "kafka"
+    assert source.static_member
+    (problem,) = problems(path, pipeline(source='static_member = true\nassign = "all"'))
+    assert problem == 'pipeline.0.source: static_member needs assign = "group"'
+
+
 @pytest.mark.parametrize(
     ("sink", "reason"),
     [
