@@ -27,6 +27,7 @@ COMMANDS = (
     "doctor",
     "check",
     "run",
+    "service",
     "listen",
     "track",
     "demo",
