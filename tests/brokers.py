@@ -68,6 +68,7 @@ class Broker:
         """Freeze it (SIGSTOP): connections stay open and nothing answers."""
         if self._process is not None:
             self._process.send_signal(signal.SIGSTOP)
+            os.waitpid(self._process.pid, os.WUNTRACED)  # it may still answer until then
 
     def resume(self) -> None:
         """Thaw it (SIGCONT)."""
@@ -83,7 +84,7 @@ class Broker:
             process.wait(10)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait()
+            process.wait(START_SECONDS)
 
 
 def answers(port: int, *, tls: bool = False) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.structs import OffsetAndMetadata
 
+from pipeline.calls import Call
 from pipeline.encode.base import Payloads
 from pipeline.encode.dead_letters import Headers
 from pipeline.errors import FencedError, SinkError
@@ -72,7 +72,7 @@ class KafkaPythonProducer:
         self._producer: KafkaProducer | None = None
         self._max_queued = max_queued  # the library itself would take any number
         self._on_the_way: deque[Any] = deque()
-        self._call: _Call | None = None
+        self._call: Call | None = None
 
     # Requests.
 
@@ -202,7 +202,7 @@ class KafkaPythonProducer:
         The library's own calls wait for an answer without end.
         """
         if self._call is None:
-            self._call = _Call(call)
+            self._call = Call(call)
         self._call.join(timeout_s)
         if self._call.is_alive():
             return False
@@ -266,20 +266,3 @@ class KafkaPythonProducer:
         raise SinkError(
             f"{self._where}: outputs could not be delivered: {text_of(error)}"
         ) from error
-
-
-class _Call(threading.Thread):
-    """One call of the library in a thread of its own, which no exit waits for."""
-
-    def __init__(self, call: Callable[[], object]) -> None:
-        super().__init__(name="kafka-python call", daemon=True)
-        self.error: Exception | None = None
-        self._call = call
-        self.start()
-
-    def run(self) -> None:
-        """Make the call and keep its error."""
-        try:
-            self._call()
-        except Exception as error:  # raised again in the caller's thread
-            self.error = error

@@ -8,14 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from confluent_kafka import (
-    Consumer,
-    KafkaError,
-    KafkaException,
-    Message,
-    TopicPartition,
-)
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from pipeline.calls import ended
 from pipeline.decode.base import Decoder, RawRecords
 from pipeline.errors import GapError, SourceError
 from pipeline.sources.base import Positions
@@ -35,7 +30,8 @@ from pipeline.sources.kafka_access import Access, UnreachableError
 log = structlog.get_logger(__name__)
 
 CHUNK = 500  # records a call to consume; larger ones were slower
-COMMIT_S = 30.0  # how long a commit may meet a group that is being rebalanced
+COMMIT_S = 30.0  # for the broker's answer; a group that is being rebalanced takes a while
+CLOSING_S = 10.0
 
 
 def confluent_source(
@@ -93,7 +89,7 @@ class ConfluentConsumer:
         self._group = group
         self._refused: KafkaError | None = None
         self._told_down = 0.0
-        self._closed = False
+        self._closed = self._in_rebalance = False
         self._consumer = Consumer(
             consumer_settings(access, group, max_fetch_bytes, session_timeout_ms, static_id)
             | {"error_cb": self._on_error}
@@ -138,22 +134,29 @@ class ConfluentConsumer:
     def commit(self, positions: Positions) -> None:
         """Commit the group's offsets, durably; raises SourceError."""
         offsets = [TopicPartition(self._topic, p, offset) for p, offset in positions.items()]
+
+        def commit() -> None:
+            done = self._consumer.commit(offsets=offsets, asynchronous=False)
+            if failed := [one.error for one in done or () if one.error is not None]:
+                raise KafkaException(failed[0])
+
+        refused = f"{self._where}: the offsets of group {self._group} could not be committed"
         deadline = time.monotonic() + COMMIT_S
         while True:
             try:
-                done = self._consumer.commit(offsets=offsets, asynchronous=False)
-                failed = [one.error for one in done or () if one.error is not None]
-                if not failed:
-                    return
-                raise KafkaException(failed[0])
+                # The library waits for a frozen broker, and no signal ends that. In a rebalance
+                # other threads' calls would wait for the end of its own.
+                if self._in_rebalance:
+                    commit()
+                elif not ended(commit, deadline - time.monotonic()):
+                    raise SourceError(f"{refused}: no answer in {COMMIT_S:g} s")
             except KafkaException as error:
                 # Between two generations of the group offsets are refused for a moment.
                 passing = code_of(error) in DOWN | {KafkaError.REBALANCE_IN_PROGRESS}
                 if not passing or time.monotonic() > deadline:
-                    raise SourceError(
-                        f"{self._where}: the offsets of group {self._group} could not be "
-                        f"committed: {text_of(error)}"
-                    ) from error
+                    raise SourceError(f"{refused}: {text_of(error)}") from error
+            else:
+                return
             time.sleep(0.05)
 
     # Reading.
@@ -169,7 +172,11 @@ class ConfluentConsumer:
 
         def revoked(consumer: Consumer, partitions: list[TopicPartition]) -> None:
             if not self._closed:
-                rebalance.revoked([one.partition for one in partitions])
+                self._in_rebalance = True
+                try:
+                    rebalance.revoked([one.partition for one in partitions])
+                finally:
+                    self._in_rebalance = False
             consumer.incremental_unassign(partitions)
 
         def lost(consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -262,7 +269,9 @@ class ConfluentConsumer:
         """Leave the group and disconnect; twice is fine."""
         if not self._closed:
             self._closed = True
-            self._consumer.close()
+            # It waits for what is on its way, to a frozen broker too.
+            if not ended(self._consumer.close, CLOSING_S):
+                log.warning("the consumer did not close", where=self._where)
 
     def _at(self, starts: Positions) -> list[TopicPartition]:
         return [TopicPartition(self._topic, p, offset) for p, offset in starts.items()]
