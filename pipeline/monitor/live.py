@@ -40,7 +40,7 @@ LOOK_BYTES = 16 << 20  # of what was put out
 LOOK_EVERY_S = 0.05
 MAX_CREDIT_S = 0.05
 SEARCH_LIMIT = 50
-SUMMED = ("from", "rows", "events", "p99")  # of the seconds, in a summary
+SUMMED = ("from", "rows", "rejects", "events", "p99")  # of the seconds, in a summary
 
 
 class LiveView:
@@ -139,6 +139,11 @@ class LiveView:
                 live = status.get("live_streams", np.nan)
                 self._history.gauge(int(self._clock()), status["lag"], live)
 
+    @property
+    def stands(self) -> Status:
+        """How the pipeline stands, as far as the loop told."""
+        return self._status
+
     def summary(self, cursor: Cursor) -> dict[str, Any]:
         """What tells this pipeline among others, and is new since ``cursor``, which moves on."""
         now = self._clock()
@@ -162,6 +167,7 @@ class LiveView:
         return {
             "first": first,
             "boot": self._boot,
+            "forecast": None if self._outlook is None else self._outlook.facts,
             "speech": None if self._hearing is None else self._hearing.facts,
             "status": self._status,
             "seconds": {name: seconds[name] for name in SUMMED},

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.monitor.cursor import Cursor
 from pipeline.monitor.members import Member, Members
+from pipeline.monitor.status import Status
 
 
 class Overview:
@@ -32,14 +33,17 @@ class Overview:
 
 
 def standing(member: Member) -> dict[str, Any]:
-    """How one pipeline stands; ``waiting`` is why it is not ready."""
+    """How one pipeline stands: with the process, in its loop, and why it is not ready."""
     health, condition = member.health(), member.condition
+    status: Status = {} if member.view is None else member.view.stands
     return {
         "name": member.name,
         "state": condition.state,
         "failure": condition.failure,
         "restarts": condition.restarts,
         "retry_s": round(condition.retry_s, 1),
+        "loop": status.get("state", "starting"),
+        "recovery": status.get("recovery"),
         "waiting": [*health.faults(), *health.waiting],
     }
 

@@ -1,6 +1,7 @@
 // Wires the feed to the panels. A panel is a module with `create(root, store, actions)` that
 // returns `{ update(change) }`, called after every message with what was new in it.
 
+import * as address from "./address.js";
 import { Feed } from "./feed.js";
 import { Store } from "./store.js";
 import * as alarms from "./alarms.js";
@@ -10,16 +11,22 @@ import * as detail from "./detail.js";
 import * as ear from "./ear.js";
 import * as header from "./header.js";
 import * as heard from "./heard.js";
+import * as inspect from "./inspect.js";
+import * as navigation from "./navigation.js";
+import * as overview from "./overview.js";
 import * as passages from "./passages.js";
 import * as quality from "./quality.js";
 import * as streams from "./streams.js";
 import * as throughput from "./throughput.js";
 import * as tiles from "./tiles.js";
+import * as trouble from "./trouble.js";
 
 const PANELS = {
-  top: header, tiles, cameras, passages, detail, ear, streams, alarms, heard, quality, throughput, dead,
+  top: header, crew: navigation, trouble, overview, tiles, cameras, passages, detail, inspect, ear,
+  streams, alarms, heard, quality, throughput, dead,
 };
 const SIGHTED = new Set(["tiles", "cameras", "passages"]); // what cameras show comes more often
+const VIEWS = ["overview", "pipeline"];
 
 // The token has done its work: the server has set a cookie. Keep it out of the history.
 if (new URLSearchParams(location.search).has("token")) {
@@ -33,10 +40,10 @@ const actions = {
     if (feature !== null) store.wantFeature(feature);
     if (key !== store.selected) {
       store.select(key);
-      history.replaceState(null, "", `#stream=${encodeURIComponent(key)}`);
-      feed.open(key);
+      remember({ stream: key });
+      connect();
     }
-    for (const panel of panels) panel.update({});
+    update();
     if (jump) document.getElementById("detail").scrollIntoView({ block: "nearest" });
   },
 
@@ -44,12 +51,10 @@ const actions = {
   enlarge(name) {
     if (name === store.large) return;
     store.large = name;
-    feed.camera = name;
-    const key = name ?? store.selected;
-    store.select(key);
-    history.replaceState(null, "", `#${name === null ? "stream" : "camera"}=${encodeURIComponent(key)}`);
-    feed.open(key);
-    for (const panel of panels) panel.update({});
+    store.select(name ?? store.selected);
+    remember({ [name === null ? "stream" : "camera"]: store.selected });
+    connect();
+    update();
     if (name !== null) document.getElementById("cameras").scrollIntoView({ block: "nearest" });
   },
 };
@@ -57,47 +62,121 @@ const actions = {
 const created = Object.entries(PANELS).map(([id, panel]) => [
   id, panel.create(document.getElementById(id), store, actions),
 ]);
-const panels = created.map(([, panel]) => panel);
+const panels = Object.fromEntries(created);
 const sighted = created.filter(([id]) => SIGHTED.has(id)).map(([, panel]) => panel);
+const update = (change = {}) => created.forEach(([, panel]) => panel.update(change));
 
 const feed = new Feed({
+  overview(change) {
+    store.crew = change.pipelines;
+    store.fleet.apply(change);
+    if (store.crew.length === 1) open({}); // nothing to compare it with
+    else {
+      show("overview");
+      update();
+    }
+  },
+  crew(change) {
+    store.crew = change.pipelines;
+    if (!store.member()) store.leave();
+    show("pipeline");
+    update();
+  },
   message(change) {
+    store.crew = change.pipelines;
     store.apply(change);
+    show("pipeline");
     document.body.dataset.task = store.status.task ?? ""; // some panels belong to one task alone
     if (store.selected === null && store.streams.length) {
       const loudest = store.latestAlarm() ?? store.latestHeard() ?? store.streams[0];
       actions.select(loudest.key, { feature: loudest.cause ?? null });
     }
-    for (const panel of panels) panel.update(change);
+    update(change);
   },
   sights(change) {
     store.sights.apply(change);
     for (const panel of sighted) panel.update({});
   },
   state(connected) {
+    if (connected === store.connected) return;
     store.connected = connected;
-    document.body.classList.toggle("offline", !connected);
-    for (const panel of panels) panel.update({});
+    document.body.classList.toggle("offline", !connected && store.mode !== null);
+    document.getElementById("lost").hidden = connected || store.mode === null;
+    if (!connected) update();
   },
 });
 
-function selectFromAddress() {
-  const address = new URLSearchParams(location.hash.slice(1));
-  const [key, camera] = [address.get("stream"), address.get("camera")];
-  if (camera) actions.enlarge(camera);
-  else if (key) actions.select(key);
-  return key !== null || camera !== null;
+function connect() {
+  const { asked, selected, large } = store;
+  feed.open({ pipeline: asked.pipeline, stream: selected, camera: large, pictures: document.hidden ? "no" : null });
 }
+
+function remember(place) {
+  store.asked = { ...place, pipeline: store.asked.pipeline };
+  address.replace(store.asked);
+}
+
+// Show this view, and nothing of the other one.
+function show(mode) {
+  const bare = mode === "pipeline" && store.boot === null; // it has nothing to show yet
+  document.body.classList.toggle("bare", bare);
+  if (store.mode === mode) return;
+  store.mode = mode;
+  for (const view of VIEWS) document.getElementById(view).hidden = view !== mode;
+}
+
+// Show a pipeline: what `asked` names of it, or what is worth a look.
+function open(asked) {
+  const { pipeline = null, stream = null, camera = null } = asked;
+  if (store.mode !== "pipeline" || pipeline !== store.asked.pipeline) {
+    store.leave();
+    scrollTo(0, 0);
+  }
+  store.asked = { pipeline, stream, camera };
+  if (camera !== null || stream !== null) {
+    store.large = camera;
+    store.select(camera ?? stream);
+  } else if (store.selected !== null) remember({ [store.large === null ? "stream" : "camera"]: store.selected });
+  connect();
+  if (store.mode === null) return;
+  show("pipeline");
+  update();
+}
+
+function openOverview() {
+  store.leave();
+  store.asked = {};
+  feed.open({ overview: "yes" });
+  if (store.mode !== "pipeline" || store.crew.length < 2) return;
+  show("overview");
+  update();
+}
+
+function followAddress() {
+  const asked = address.read();
+  if (Object.values(asked).some((name) => name !== null)) open(asked);
+  else openOverview();
+}
+
+// Whoever goes by keyboard goes on where they are now.
+window.addEventListener("hashchange", () => {
+  const before = store.asked.pipeline;
+  followAddress();
+  const now = store.asked.pipeline;
+  if (now === before) return;
+  if (now != null) document.querySelector("h1").focus({ preventScroll: true });
+  else panels.overview.card(before)?.focus();
+});
+
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address stays
+  document.getElementById(store.mode ?? "pipeline").focus();
+});
 
 // No pictures are taken for a page that nobody sees.
 document.addEventListener("visibilitychange", () => {
-  feed.pictures = !document.hidden;
-  if (store.tracking) feed.open(feed.focus);
+  if (store.tracking) connect();
 });
-
-window.addEventListener("hashchange", selectFromAddress);
-window.addEventListener("resize", () => panels.forEach((panel) => panel.update({})));
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
-  panels.forEach((panel) => panel.update({})),
-);
-if (!selectFromAddress()) feed.open(null);
+window.addEventListener("resize", () => update());
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => update());
+followAddress();

@@ -95,7 +95,7 @@ export function create(root, store, actions) {
   async function load(tile, sight) {
     tile.loading = true;
     try {
-      const query = new URLSearchParams({ camera: tile.name, t: sight.time });
+      const query = new URLSearchParams({ ...store.query(), camera: tile.name, t: sight.time });
       const answer = await fetch(`/picture?${query}`);
       if (answer.status === 200) show(tile, sight, await createImageBitmap(await answer.blob()));
     } catch {

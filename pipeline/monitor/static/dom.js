@@ -12,6 +12,15 @@ export function element(tag, properties = {}, children = []) {
   return made;
 }
 
+const SVG = "http://www.w3.org/2000/svg";
+
+export function svg(tag, attributes = {}, children = []) {
+  const made = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

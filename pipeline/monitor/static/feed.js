@@ -4,37 +4,31 @@
 const RETRY_MS = 2000;
 
 export class Feed {
-  // `message(change)` gets every message, `sights(change)` what cameras show in between,
-  // `state(connected)` is told of coming and going.
-  constructor({ message, sights, state }) {
-    this.message = message;
-    this.sights = sights;
-    this.state = state;
+  // `on` has a function for each kind of message: `message`, and `sights`, `crew`, `overview` by
+  // the events' names; `state(connected)` is told of coming and going.
+  constructor(on) {
+    this.on = on;
     this.source = null;
     this.retry = null;
-    this.camera = null; // the one that is shown large
-    this.pictures = true;
   }
 
-  // Connect, asking for the points of one stream (or of none: null).
-  open(focus) {
-    this.focus = focus;
+  // Connect, asking for what `query` names; what is null in it is left out.
+  open(query) {
+    this.query = query;
     this.source?.close();
     clearTimeout(this.retry);
-    const query = new URLSearchParams();
-    if (focus !== null) query.set("stream", focus);
-    if (this.camera !== null) query.set("camera", this.camera);
-    if (!this.pictures) query.set("pictures", "no");
-    const source = new EventSource(`/live?${query}`);
+    const asked = Object.entries(query).filter(([, value]) => value !== null);
+    const source = new EventSource(`/live?${new URLSearchParams(asked)}`);
     this.source = source;
-    source.onmessage = (event) => {
-      this.state(true);
-      this.message(JSON.parse(event.data));
+    const hear = (kind) => (event) => {
+      this.on.state(true);
+      this.on[kind](JSON.parse(event.data));
     };
-    source.addEventListener("sights", (event) => this.sights(JSON.parse(event.data)));
-    source.addEventListener("bye", () => this.state(false));
+    source.onmessage = hear("message");
+    for (const kind of ["sights", "crew", "overview"]) source.addEventListener(kind, hear(kind));
+    source.addEventListener("bye", () => this.on.state(false));
     source.onerror = () => {
-      this.state(false);
+      this.on.state(false);
       // The browser retries after a cut, but gives up when the server answers with an error.
       if (source.readyState === EventSource.CLOSED && source === this.source) {
         this.retry = setTimeout(() => this.again(), RETRY_MS);
@@ -50,6 +44,6 @@ export class Feed {
     } catch {
       // Still away: the next attempt will tell.
     }
-    this.open(this.focus);
+    this.open(this.query);
   }
 }

@@ -19,7 +19,7 @@ export const colour = (name) =>
 //   bands   [{from, to, colour, label?}] behind everything
 //   levels  [{y, colour, label}] horizontal
 //   cursor  ms or null; floor: the least upper end of the y axis; range: [low, high] of it, fixed;
-//   timeAxis: false hides the labels
+//   timeAxis: false hides the labels; label: how numbers of the y axis are written
 // Returns {timeAt(pixel)} for the pointer, or null when there's no room.
 export function draw(canvas, chart) {
   const { clientWidth: width, clientHeight: height } = canvas;
@@ -42,7 +42,7 @@ export function draw(canvas, chart) {
   const y = (value) => inner.bottom - ((value - low) / (high - low)) * (inner.bottom - inner.top);
 
   pen.font = "11px system-ui, sans-serif";
-  grid(pen, inner, low, high, y, chart.whole ? count : number);
+  grid(pen, inner, low, high, y, chart.label ?? (chart.whole ? count : number));
   if (chart.timeAxis !== false) timeAxis(pen, inner, from, to, x);
 
   pen.save();

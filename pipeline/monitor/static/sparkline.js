@@ -1,24 +1,20 @@
-// A tiny line without axes, alarming points marked.
+// A tiny line without axes, alarming points marked; with `area` it stands on zero and is filled.
 
-const SVG = "http://www.w3.org/2000/svg";
+import { svg } from "./dom.js";
+
 const WIDTH = 96;
 const HEIGHT = 28;
 
-export function sparkline() {
-  const node = document.createElementNS(SVG, "svg");
-  node.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
-  node.setAttribute("class", "spark");
-  node.setAttribute("preserveAspectRatio", "none");
-  node.setAttribute("aria-hidden", "true");
-  const marks = document.createElementNS(SVG, "path");
-  marks.setAttribute("class", "marks");
-  const line = document.createElementNS(SVG, "path");
-  node.append(marks, line);
+export function sparkline({ area = false } = {}) {
+  const [marks, line, filled] = [svg("path", { class: "marks" }), svg("path"), svg("path", { class: "area" })];
+  const node = svg("svg", {
+    viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "spark", preserveAspectRatio: "none", "aria-hidden": "true",
+  }, area ? [filled, line] : [marks, line]);
   return {
     node,
-    draw(values, alarms) {
+    draw(values, alarms = []) {
       const known = values.filter((value) => value != null);
-      const low = Math.min(...known);
+      const low = area ? 0 : Math.min(...known);
       const span = Math.max(...known) - low || 1;
       const x = (place) => (place / Math.max(1, values.length - 1)) * WIDTH;
       const y = (value) => HEIGHT - 3 - ((value - low) / span) * (HEIGHT - 6);
@@ -32,7 +28,8 @@ export function sparkline() {
         }
       });
       line.setAttribute("d", path);
-      marks.setAttribute("d", alarms.map((place) => `M${x(place).toFixed(1)} 0V${HEIGHT}`).join(""));
+      if (area) filled.setAttribute("d", path && `${path}V${HEIGHT}H0Z`);
+      else marks.setAttribute("d", alarms.map((place) => `M${x(place).toFixed(1)} 0V${HEIGHT}`).join(""));
     },
   };
 }

@@ -1,24 +1,36 @@
 // What the page knows, put together from the messages. Panels read it, only `apply` changes it.
 
+import { Fleet } from "./fleet.js";
 import { Sights } from "./sights.js";
 
 const POINTS = 600;
-const COLUMNS = ["rows", "batches", "rejects", "events", "p50", "p99"];
+const COLUMNS = ["rows", "batches", "rejects", "events", "p50", "p99", "lag", "live"];
 const SCORES = ["scores", "pinball", "covered"]; // of forecasts, a list for each scored horizon
 const POINT = ["t", "v", "e", "s", "a", "l", "u"]; // l and u come with forecasts alone
 
-const nothing = () => ({ key: null, ahead: null, ...Object.fromEntries(POINT.map((name) => [name, []])) });
+const nothing = () => ({ key: null, ahead: null, facts: null, ...Object.fromEntries(POINT.map((name) => [name, []])) });
 
 export class Store {
   constructor() {
     this.connected = false;
+    this.mode = null; // "overview" or "pipeline", once it is known
+    this.asked = {}; // what the address names: {pipeline, stream, camera}
+    this.crew = []; // how all pipelines stand
+    this.fleet = new Fleet();
+    this.leave();
+  }
+
+  // Forget the pipeline that was shown.
+  leave() {
     this.selected = null;
+    this.wanted = null;
     this.feature = 0;
     this.large = null; // the camera that is shown large
     this.reset();
   }
 
   reset() {
+    this.boot = null;
     this.pipeline = "";
     this.features = [];
     this.status = {};
@@ -89,6 +101,19 @@ export class Store {
       this.focus[name] = this.focus[name].concat(points[name]).slice(-POINTS);
     }
     this.focus.ahead = points.ahead ?? this.focus.ahead;
+    this.focus.facts = points.facts;
+  }
+
+  // The pipeline that is shown; an address that names none means the first. undefined: it is gone.
+  member() {
+    const { pipeline } = this.asked;
+    return pipeline == null ? this.crew[0] : this.crew.find((member) => member.name === pipeline);
+  }
+
+  // What names the pipeline in a request of its own.
+  query() {
+    const { pipeline } = this.asked;
+    return pipeline == null ? {} : { pipeline };
   }
 
   select(key) {

@@ -88,7 +88,7 @@ export function create(root, store, actions) {
     found = [];
     if (text) {
       try {
-        const answer = await fetch(`/streams?q=${encodeURIComponent(text)}`);
+        const answer = await fetch(`/streams?${new URLSearchParams({ ...store.query(), q: text })}`);
         const names = answer.ok ? (await answer.json()).streams : [];
         if (text === search.value.trim()) found = names;
       } catch {

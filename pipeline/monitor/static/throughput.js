@@ -1,32 +1,55 @@
-// Rows per second and rows per batch over the last ten minutes.
+// What the pipeline did in the last ten minutes, second by second, in small charts.
 
-import { legend, part } from "./dom.js";
-import { count } from "./format.js";
+import { element, setText } from "./dom.js";
+import { count, duration } from "./format.js";
 import { draw } from "./plot.js";
+import { range, recentMean } from "./seconds.js";
+
+const perBatch = ({ rows, batches }) => rows.map((some, place) => (batches[place] ? some / batches[place] : null));
+const counted = (values) => count(recentMean(values));
+
+// id → its title, its lines as [colour, (seconds) → values], and what it says of now.
+const CHARTS = {
+  rows: { title: "Rows per second", lines: [["value", ({ rows }) => rows]], now: ({ rows }) => counted(rows) },
+  batch: { title: "Rows per batch", lines: [["value", perBatch]], now: (seconds) => counted(perBatch(seconds)) },
+  latency: {
+    title: "Latency, p50 · p99",
+    lines: [["value", ({ p50 }) => p50], ["score", ({ p99 }) => p99]],
+    now: ({ p50, p99 }) => `${duration(recentMean(p50))} · ${duration(recentMean(p99))}`,
+    label: duration,
+  },
+  lag: { title: "Lag, records", lines: [["value", ({ lag }) => lag]], now: ({ lag }) => count(lag.findLast((one) => one != null)) },
+  live: { title: "Live streams", lines: [["value", ({ live }) => live]], now: ({ live }) => count(live.findLast((one) => one != null)) },
+};
 
 export function create(root, store) {
-  const [rows, batch, key] = ["rows", "batch", "legend"].map((id) => part(root, id));
-  legend(key, [["value", "rows per second"], ["score", "rows per batch"]]);
+  const grid = root.querySelector(".charts");
+  const charts = Object.entries(CHARTS).map(([id, chart]) => {
+    const now = element("strong");
+    const canvas = element("canvas", { className: `plot ${id}`, role: "img" });
+    grid.append(element("div", {}, [element("h3", {}, [chart.title, now]), canvas]));
+    return { ...chart, node: now, canvas };
+  });
   return {
     update() {
+      if (store.mode !== "pipeline") return;
       const { seconds } = store;
       const x = seconds.rows.map((_, place) => (seconds.from + place) * 1000);
-      // Begin where something happened, but never show less than a minute.
-      const first = Math.max(0, seconds.rows.findIndex((one) => one > 0));
-      const last = x.at(-1) ?? store.time;
-      const range = [Math.min(x[first] ?? last, last - 60000), last];
-      const mean = seconds.rows.map((one, place) =>
-        seconds.batches[place] ? one / seconds.batches[place] : null,
-      );
-      draw(rows, {
-        x: range, floor: 1, whole: true, timeAxis: false,
-        lines: [{ x, y: seconds.rows, colour: "value", fill: true }],
-      });
-      draw(batch, {
-        x: range, floor: 1, whole: true, lines: [{ x, y: mean, colour: "score", fill: true }],
-      });
-      rows.setAttribute("aria-label", `Rows per second, ${count(seconds.rows.at(-1))} now`);
-      batch.setAttribute("aria-label", `Rows per batch, ${count(mean.at(-1))} now`);
+      for (const { title, lines, now, node, canvas, label } of charts) {
+        const text = now(seconds);
+        setText(node, text);
+        draw(canvas, {
+          x: range(x, seconds.rows), floor: 1, whole: true, label,
+          lines: lines.map(([colour, of]) => ({ ...known(x, of(seconds)), colour, fill: lines.length === 1 })),
+        });
+        canvas.setAttribute("aria-label", `${title}: ${text} now`);
+      }
     },
   };
+}
+
+// Without seconds of which nothing is known; a chart leaves a gap where there are many.
+function known(x, y) {
+  const places = y.flatMap((value, place) => (value == null ? [] : [place]));
+  return { x: places.map((place) => x[place]), y: places.map((place) => y[place]) };
 }

@@ -2,16 +2,8 @@
 
 import { element, setText } from "./dom.js";
 import { count, duration, figure, NONE, share } from "./format.js";
+import { recentMean, sum, tail } from "./seconds.js";
 
-const RECENT_S = 5;
-
-const sum = (values) => values.reduce((total, value) => total + (value ?? 0), 0);
-const tail = (values) => values.slice(-RECENT_S);
-
-function recentMean(values) {
-  const some = tail(values).filter((value) => value != null);
-  return some.length ? sum(some) / some.length : null;
-}
 
 // id → [label, (store) → [value, note, alert?]]
 const TILES = {
