@@ -35,7 +35,7 @@ def inspect(
             dumps(_cut(found.manifest.model_dump(mode="json")), indent=2, ensure_ascii=False)
         )
         return
-    Console().print(_table(found))
+    Console(markup=False).print(_table(found))  # units and labels stand in brackets
 
 
 def _table(bundle: Bundle) -> Table:

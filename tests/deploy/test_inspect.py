@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from deploy.cli import app
 from export.untrained import untrained_anomaly_bundle, untrained_forecast_bundle
+from pipeline.manifest import Feature
 from tests.pipeline.bundles import small_bundle
 
 
@@ -37,6 +38,19 @@ def test_what_a_bundle_does_not_have_is_not_shown(tmp_path: Path) -> None:
     assert "threshold = 0.5" in text
     assert "may lack" not in text
     assert "of the time" not in text
+
+
+def test_units_in_brackets_are_shown(tmp_path: Path) -> None:
+    """They are no markup of the terminal's."""
+    path = small_bundle(
+        tmp_path,
+        features=(
+            Feature(name="pressure", unit="bar"),
+            Feature(name="speed", unit="m"),
+            Feature(name="red", unit="red"),
+        ),
+    )
+    assert "pressure [bar], speed [m], red [red]" in said(str(path))
 
 
 def test_json_is_the_whole_manifest(tmp_path: Path) -> None:
