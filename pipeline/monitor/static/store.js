@@ -17,11 +17,13 @@ export class Store {
     this.asked = {}; // what the address names: {pipeline, stream, camera}
     this.crew = []; // how all pipelines stand
     this.fleet = new Fleet();
+    this.visit = 0; // counts the pipelines that were shown
     this.leave();
   }
 
   // Forget the pipeline that was shown.
   leave() {
+    this.visit += 1;
     this.selected = null;
     this.wanted = null;
     this.feature = 0;

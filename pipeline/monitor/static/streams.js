@@ -12,8 +12,14 @@ export function create(root, store, actions) {
   const rows = new Map();
   let found = []; // names from the search
   let asking = null;
+  let visit = 0;
 
   function update() {
+    if (visit !== store.visit) { // what was sought is of another pipeline
+      visit = store.visit;
+      search.value = "";
+      found = [];
+    }
     const text = search.value.trim().toLowerCase();
     const watched = new Map(store.streams.map((stream) => [stream.key, stream]));
     const names = [...watched.keys()].filter((name) => name.toLowerCase().includes(text));

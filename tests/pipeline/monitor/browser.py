@@ -62,10 +62,11 @@ class Browser:
             assert time.monotonic() < end, f"never true: {script}"
             time.sleep(0.05)
 
-    def view(self, width: int, height: int, dark: bool = False) -> None:
-        """Set the size of the page in CSS pixels, and light or dark."""
+    def view(self, width: int, height: int, dark: bool = False, still: bool = False) -> None:
+        """Set the size of the page in CSS pixels, light or dark, and whether things may move."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._devtools("Emulation.setEmulatedMedia", {"features": [scheme]})
+        motion = {"name": "prefers-reduced-motion", "value": "reduce" if still else ""}
+        self._devtools("Emulation.setEmulatedMedia", {"features": [scheme, motion]})
         self._resize(width, height)
 
     def screenshot(self) -> bytes:
@@ -97,6 +98,18 @@ class Browser:
                 ]
             },
         )
+
+    def click(self, selector: str) -> None:
+        """Press the mouse in the middle of the first element that the selector finds."""
+        x, y = self.run(
+            f"const found = document.querySelector({json.dumps(selector)});"
+            "found.scrollIntoView({block: 'nearest'});"
+            "const {x, y, width, height} = found.getBoundingClientRect();"
+            "return [x + width / 2, y + height / 2]"
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            press = {"type": kind, "x": x, "y": y, "button": "left", "clickCount": 1}
+            self._devtools("Input.dispatchMouseEvent", press)
 
     def complaints(self) -> list[str]:
         """What the page wrote to the console since the last call: errors, refused scripts."""

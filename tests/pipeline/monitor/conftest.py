@@ -15,9 +15,12 @@ from pipeline.metrics import Metrics
 from pipeline.monitor import page
 from pipeline.monitor.health import Vitals
 from pipeline.monitor.live import LiveView
+from pipeline.monitor.members import Condition
 from pipeline.monitor.server import Monitor
+from pipeline.video.jpeg import JpegPrinter
 from tests.pipeline.monitor.plant import FEATURES, Plant, fill
 from tests.pipeline.monitor.serving import monitor_of
+from tests.pipeline.monitor.works import Works, doors, hall, presses, rivers
 
 TOKEN = "0123456789abcdef"  # noqa: S105  # made for the tests
 
@@ -79,6 +82,28 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     made = site_of(TOKEN)
     yield made
     made.monitor.stop()
+
+
+@pytest.fixture(scope="module")
+def made_works() -> Iterator[Works]:
+    """Four pipelines of four tasks that go on by themselves, with a history of some seconds."""
+    made = Works([presses(40), hall(), rivers(), doors(JpegPrinter())], TOKEN)
+    made.fill(4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "EVERY_S", 0.2)
+        made.monitor.start()
+        with made.running():
+            yield made
+        made.monitor.stop()
+
+
+@pytest.fixture
+def works(made_works: Works) -> Iterator[Works]:
+    """They, all of them well again after the test."""
+    yield made_works
+    for work in made_works.works:
+        work.condition, work.assembled = Condition(), True
+        work.vitals.done("source")
 
 
 @pytest.fixture

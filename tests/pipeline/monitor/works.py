@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -29,14 +30,14 @@ ATTEMPT_S = 12.0
 class Work:
     """One pipeline: ``step`` tells its view what comes next, every ``every_s``.
 
-    What it reports of itself is left as the tests set ``condition``.
+    ``condition`` and ``vitals`` are for others to set; without a view it is still being assembled.
     """
 
     def __init__(
         self, name: str, view: LiveView, step: Callable[[LiveView, float], None], every_s: float
     ) -> None:
         self.name, self.view, self.every_s = name, view, every_s
-        self.condition = Condition()
+        self.condition, self.assembled = Condition(), True
         self.vitals = Vitals(3600)
         self.registry = Metrics(name).registry
         self._step = step
@@ -49,7 +50,7 @@ class Work:
     def member(self) -> Member:
         """How it stands."""
         health: Callable[[], Health] = self.vitals
-        view = None if self.condition.state == "starting" else self.view
+        view = self.view if self.assembled else None
         return Member(self.name, health, self.registry, view, self.condition)
 
 
@@ -62,13 +63,10 @@ def presses(machines: int = 240, budget: float = 1e9) -> Work:
     def step(view: LiveView, time_s: float) -> None:
         view.observe(*made.step(time_s - 0.004))
         view.status({"lag": 8 + int(time_s / 7) % 5, "live_streams": machines})
-
-    def letters(view: LiveView, time_s: float) -> None:
-        step(view, time_s)
         if int(time_s * 10) % 130 == 50:
             view.rejected([made.reject(time_s)])
 
-    return Work(PRESSES, view, letters, 0.1)
+    return Work(PRESSES, view, step, 0.1)
 
 
 def hall(budget: float = 1e9) -> Work:
@@ -134,8 +132,19 @@ class Works:
                     due[work.name] += work.every_s
                 work.view._clock = clock
 
-    def run(self, stop: threading.Event) -> None:
-        """Go on until ``stop``, in real time; what does not run brings no rows."""
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """They go on meanwhile, in real time; what does not run brings no rows."""
+        stop = threading.Event()
+        thread = threading.Thread(target=self._run, args=(stop,))
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join(10)
+
+    def _run(self, stop: threading.Event) -> None:
         due = {work.name: time.monotonic() for work in self.works}
         while not stop.wait(0.02):
             for work in self.works:
@@ -154,19 +163,15 @@ def main() -> None:
     works = Works(made, "a token for the show", 9468)  # of made-up works
     works.fill(240)
     works.monitor.start()
-    stop = threading.Event()
-    runner = threading.Thread(target=works.run, args=(stop,), daemon=True)
-    runner.start()
     try:
-        while True:
-            for left in np.arange(ATTEMPT_S, 0, -1):
-                works[RIVERS].condition = Condition("restarting", FAILURE, 2, float(left))
-                time.sleep(1)
-            works[RIVERS].condition = Condition("running", FAILURE, 3)
-            time.sleep(3 * ATTEMPT_S)
+        with works.running():
+            while True:
+                for left in np.arange(ATTEMPT_S, 0, -1):
+                    works[RIVERS].condition = Condition("restarting", FAILURE, 2, float(left))
+                    time.sleep(1)
+                works[RIVERS].condition = Condition("running", FAILURE, 3)
+                time.sleep(3 * ATTEMPT_S)
     except KeyboardInterrupt:
-        stop.set()
-        runner.join(5)
         works.monitor.stop()
 
 
