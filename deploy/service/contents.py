@@ -10,12 +10,7 @@ from pathlib import Path, PurePosixPath
 from deploy.service.places import CACHE, STATE, Places
 from pipeline.config import Config, PipelineConfig
 from pipeline.config_audio import AudioSourceConfig, MicrophoneSourceConfig
-from pipeline.config_edges import (
-    FileSinkConfig,
-    FileSourceConfig,
-    KafkaSinkConfig,
-    KafkaSourceConfig,
-)
+from pipeline.config_edges import FileSinkConfig, FileSourceConfig
 from pipeline.config_tracking import CamerasSourceConfig, DetectionsSourceConfig
 from pipeline.errors import ConfigError
 from pipeline.video.address import kind_of
@@ -107,8 +102,9 @@ def _models(pipeline: PipelineConfig) -> Iterator[str]:
 
 def _authorities(pipeline: PipelineConfig) -> Iterator[str]:
     for edge in (pipeline.source, pipeline.sink):
-        if isinstance(edge, KafkaSourceConfig | KafkaSinkConfig) and edge.security.ca_file:
-            yield edge.security.ca_file
+        security = getattr(edge, "security", None)  # of the edges that are brokers
+        if security is not None and security.ca_file:
+            yield security.ca_file
 
 
 def _inputs(pipeline: PipelineConfig) -> Iterator[str]:

@@ -27,7 +27,7 @@ class Files:
         if here.is_file() and here.read_bytes() == content:
             self.said.append(f"unchanged  {path}")
         else:
-            self._change("wrote", path)
+            self._change("wrote", "would write", path)
             if not self.dry:
                 self.folder(path.parent)
                 new = here.with_name(f".{here.name}.new")
@@ -42,7 +42,7 @@ class Files:
         if here.is_symlink() and here.readlink() == target:
             self.said.append(f"unchanged  {path}")
         else:
-            self._change("linked", path)
+            self._change("linked", "would link", path)
             if not self.dry:
                 self.folder(path.parent)
                 here.unlink(missing_ok=True)
@@ -60,7 +60,7 @@ class Files:
         """Remove a file or a link, if it is there."""
         here = self.places.here(path)
         if here.is_symlink() or here.is_file():
-            self._change("removed", path)
+            self._change("removed", "would remove", path)
             if not self.dry:
                 here.unlink()
 
@@ -68,7 +68,7 @@ class Files:
         """Remove a folder with all that is in it, or the link to one."""
         here = self.places.here(path)
         if here.is_dir() and not here.is_symlink():
-            self._change("removed", path)
+            self._change("removed", "would remove", path)
             if not self.dry:
                 shutil.rmtree(here)
         else:
@@ -80,6 +80,6 @@ class Files:
         if not self.dry and here.is_dir() and not any(here.iterdir()):
             here.rmdir()
 
-    def _change(self, verb: str, path: Path) -> None:
+    def _change(self, done: str, ahead: str, path: Path) -> None:
         self.changed.append(path)
-        self.said.append(f"{'would be ' * self.dry}{verb:<10} {path}")
+        self.said.append(f"{ahead if self.dry else done:<10} {path}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import sysconfig
 from pathlib import Path
@@ -14,7 +15,10 @@ TEMPLATES = Path(__file__).parent.parent / "systemd"
 
 
 def unit_text(places: Places, needed: Needs, program: Path) -> str:
-    """The unit that runs ``program`` for these places."""
+    """The unit that runs ``program`` for these places.
+
+    Raises StreamcellError where one of the paths can't be in a unit.
+    """
     template = TEMPLATES / ("streamcell-user.service" if places.user else "streamcell.service")
     values = {
         "unit": places.unit,
@@ -75,7 +79,8 @@ def _memory(needed: Needs) -> list[str]:
 
 
 def _quoted(path: Path) -> str:
-    """A path as a word of a command line in a unit, specifiers and variables disarmed."""
-    text = str(path).replace("\\", "\\\\").replace('"', '\\"')
-    text = text.replace("%", "%%").replace("$", "$$")
-    return f'"{text}"' if any(character in text for character in " \t'\"\\;") else text
+    """A path as a word of a unit's command line; raises StreamcellError where it can't be."""
+    if odd := re.search(r"""["'\\$;\x00-\x1f]""", str(path)):
+        raise StreamcellError(f"{path}: a unit can't name a path with {odd[0]!r}; take another")
+    text = str(path).replace("%", "%%")
+    return f'"{text}"' if " " in text else text
