@@ -165,7 +165,7 @@ def _options(config: PipelineConfig, manifest: Manifest) -> Options:
     late = "accept"
     if isinstance(source, RowsConfig):
         own_times = source.time_field is not None or (
-            source.type == "kafka" and source.payload in ("block", "detections")
+            source.type in ("kafka", "mqtt") and source.payload in ("block", "detections")
         )
         late = source.late or ("reject" if own_times else "accept")
     return Options(

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from pipeline.assemble_mqtt import mqtt_sink, mqtt_source
 from pipeline.assemble_sound import (
     audio_source,
     heard,
@@ -27,6 +28,7 @@ from pipeline.config_edges import (
     KafkaSourceConfig,
     SecurityConfig,
 )
+from pipeline.config_mqtt import MqttSinkConfig, MqttSourceConfig
 from pipeline.config_tracking import CamerasSourceConfig, DetectionsSourceConfig
 from pipeline.decode.base import Decoder
 from pipeline.decode.blocks import Blocks
@@ -96,6 +98,9 @@ def make_source(
     if isinstance(source, DetectionsSourceConfig):
         positions = state_path(config, directory).with_suffix(".positions.json")
         return detections_source(source, layout_of(config), directory, positions, metrics)
+    if isinstance(source, MqttSourceConfig):
+        decoder = _decoder(config, source, manifest, metrics)
+        return mqtt_source(config, source, decoder, directory, stop, metrics, vitals)
     return KafkaSource(
         _consumer(config, source, directory),
         _decoder(config, source, manifest, metrics),
@@ -121,6 +126,8 @@ def make_sink(
         path = directory / sink.path
         dead = directory / (sink.dead_letter_path or f"{sink.path}.dead")
         return FileSink(path, dead, topic=topic)
+    if isinstance(sink, MqttSinkConfig):
+        return mqtt_sink(config, sink, topic, events, directory, stop)
     exactly_once = config.guarantee == "exactly_once"
     make = TransactionalKafkaSink if exactly_once else KafkaSink
     events_as_json = JsonOutputs(topic)
@@ -147,7 +154,7 @@ def make_sink(
 def source_topic(config: PipelineConfig) -> str:
     """What record ids begin with: the topic, the file's name, or the microphone's."""
     source = config.source
-    if isinstance(source, KafkaSourceConfig):
+    if isinstance(source, KafkaSourceConfig | MqttSourceConfig):
         return source.topic
     if isinstance(source, MicrophoneSourceConfig):
         return microphone_topic(source)
@@ -162,7 +169,10 @@ def state_path(config: PipelineConfig, directory: Path) -> Path:
 
 
 def _decoder(
-    config: PipelineConfig, source: KafkaSourceConfig, manifest: Manifest, metrics: Metrics
+    config: PipelineConfig,
+    source: KafkaSourceConfig | MqttSourceConfig,
+    manifest: Manifest,
+    metrics: Metrics,
 ) -> Decoder:
     limit, missing = source.max_record_bytes, manifest.missing
     names = [feature.name for feature in manifest.features]

@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.config import PipelineConfig
 from pipeline.config_audio import AudioSourceConfig, MicrophoneSourceConfig
 from pipeline.config_edges import KafkaSourceConfig
+from pipeline.config_mqtt import MqttSourceConfig
 from pipeline.decode.pcm import Pcm
 from pipeline.errors import BundleError, ConfigError
 from pipeline.manifest import Audio, Manifest
@@ -18,7 +19,7 @@ from pipeline.sources.base import Source
 def is_sound(config: PipelineConfig) -> bool:
     """Whether the configured source delivers sound."""
     source = config.source
-    if isinstance(source, KafkaSourceConfig):
+    if isinstance(source, KafkaSourceConfig | MqttSourceConfig):
         return source.payload == "pcm"
     return isinstance(source, AudioSourceConfig | MicrophoneSourceConfig)
 
@@ -34,7 +35,7 @@ def check_sound(config: PipelineConfig, manifest: Manifest, where: Path) -> None
             problem = (
                 f"source: {where} hears sound ({audio.chunk_s * 1000:g} ms chunks at "
                 f'{audio.sample_rate_hz} Hz); take type = "microphone", type = "audio", or '
-                'type = "kafka" with payload = "pcm"'
+                'type = "kafka" or "mqtt" with payload = "pcm"'
             )
             raise ConfigError(f"pipeline {config.name}", [problem])
         return
@@ -43,7 +44,7 @@ def check_sound(config: PipelineConfig, manifest: Manifest, where: Path) -> None
             f"{where}: the source delivers sound, the model takes features: "
             + ", ".join(feature.name for feature in manifest.features[:8])
         )
-    if isinstance(source, KafkaSourceConfig):
+    if isinstance(source, KafkaSourceConfig | MqttSourceConfig):
         rate = source.sample_rate_hz
         if rate not in (None, audio.sample_rate_hz):
             problem = (
@@ -62,7 +63,7 @@ def heard(manifest: Manifest) -> Audio:
     return manifest.audio
 
 
-def pcm_decoder(source: KafkaSourceConfig, audio: Audio) -> Pcm:
+def pcm_decoder(source: KafkaSourceConfig | MqttSourceConfig, audio: Audio) -> Pcm:
     """What decodes the records of payload ``pcm``."""
     flush_s = source.flush_ms / 1000
     return Pcm(audio, flush_s=flush_s, max_record_bytes=source.max_record_bytes)

@@ -24,6 +24,7 @@ from pipeline.config_edges import (
     KafkaSourceConfig,
     Table,
 )
+from pipeline.config_mqtt import MqttSinkConfig, MqttSourceConfig
 from pipeline.config_tracking import (
     CamerasSourceConfig,
     DetectionsSourceConfig,
@@ -132,6 +133,7 @@ class PipelineConfig(Table):
     )
     source: Annotated[
         KafkaSourceConfig
+        | MqttSourceConfig
         | FileSourceConfig
         | AudioSourceConfig
         | MicrophoneSourceConfig
@@ -140,7 +142,8 @@ class PipelineConfig(Table):
         Field(discriminator="type"),
     ] = Field(description="Where rows come from.")
     sink: Annotated[
-        KafkaSinkConfig | FileSinkConfig | ConsoleSinkConfig, Field(discriminator="type")
+        KafkaSinkConfig | MqttSinkConfig | FileSinkConfig | ConsoleSinkConfig,
+        Field(discriminator="type"),
     ] = Field(description="Where outputs go.")
     engine: EngineConfig = Field(EngineConfig(), description="What steps the batches.")
     gate: GateConfig | None = Field(
@@ -171,6 +174,8 @@ class PipelineConfig(Table):
                 "sink.create_topics needs a Kafka source: it makes topics with as many partitions "
                 "as the source's; make the topics yourself"
             )
+        if self.sink.type == "mqtt" and self.source.type != "mqtt" and not self.sink.broker:
+            raise ValueError("sink.broker is needed: the source has no broker to take over")
         return self
 
     def own(self) -> list[str]:
@@ -182,6 +187,11 @@ class PipelineConfig(Table):
         if self.source.type == "kafka" and self.source.assign == "group":
             group = self.source.group or self.name
             found.append(f"source.group {group!r} on the topic {self.source.topic!r}")
+        found += [
+            f"client_id {edge.client_id!r}"
+            for edge in (self.source, self.sink)
+            if edge.type == "mqtt" and edge.client_id is not None
+        ]
         return found
 
     @model_validator(mode="after")

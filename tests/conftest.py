@@ -8,8 +8,9 @@ import pytest
 
 from tests.brokers import apache, broker, noida
 from tests.logging_state import logging_restored
+from tests.mosquitto import mosquitto
 
-__all__ = ["apache", "broker", "noida"]
+__all__ = ["apache", "broker", "mosquitto", "noida"]
 
 
 @pytest.fixture(autouse=True)

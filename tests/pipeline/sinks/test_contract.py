@@ -11,6 +11,7 @@ import pytest
 from pipeline.block import Records, Reject
 from pipeline.errors import FencedError, SinkError
 from tests.pipeline.outputs import outputs
+from tests.pipeline.sinks.mqtt_rig import MqttRig
 from tests.pipeline.sinks.rigs import (
     PRODUCERS,
     SOURCE_TOPIC,
@@ -30,15 +31,20 @@ KAFKA = [
 BAD = Reject(SOURCE_TOPIC, 0, 5, 0, b"\xff", b"not a row", "malformed", "no JSON")
 
 
-@pytest.fixture(params=["memory", "files", *KAFKA])
-def rig(request: pytest.FixtureRequest, tmp_path: Path) -> SinkRig:
+@pytest.fixture(params=["memory", "files", "mqtt", *KAFKA])
+def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SinkRig]:
     """Each sink's rig in turn."""
     if request.param == "memory":
-        return MemoryRig()
-    if request.param == "files":
-        return FileRig(tmp_path)
-    broker, client = request.param
-    return KafkaRig(request.getfixturevalue(broker), client)
+        yield MemoryRig()
+    elif request.param == "files":
+        yield FileRig(tmp_path)
+    elif request.param == "mqtt":
+        rig = MqttRig(request.getfixturevalue("mosquitto"))
+        yield rig
+        rig.close()
+    else:
+        broker, client = request.param
+        yield KafkaRig(request.getfixturevalue(broker), client)
 
 
 @pytest.fixture(params=["memory", *KAFKA])

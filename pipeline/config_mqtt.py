@@ -1,0 +1,165 @@
+"""Configuration of MQTT: rows from a broker's topics, outputs to them."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from pipeline.config_edges import FLUSH_MS, RowsConfig, Table, misplaced
+from pipeline.sources.mqtt_access import broker_problem
+from pipeline.sources.mqtt_topics import filter_problem, topic_problem
+
+
+class MqttSecurityConfig(Table):
+    """How to reach a broker that demands TLS or a login."""
+
+    tls: bool = Field(False, description="Speak TLS and check the broker's certificate.")
+    ca_file: str | None = Field(
+        None, description="PEM file of the authority to trust; default: the system's."
+    )
+    username: str | None = Field(None, min_length=1, description="User to log in as.")
+    password_env: str | None = Field(
+        None, description="Name of the environment variable that holds the password."
+    )
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> MqttSecurityConfig:
+        if (self.username is None) != (self.password_env is None):
+            raise ValueError("a login needs both username and password_env")
+        if self.ca_file is not None and not self.tls:
+            raise ValueError("ca_file needs tls = true")
+        if self.password_env is not None and not os.environ.get(self.password_env):
+            raise ValueError(f"the environment variable {self.password_env} is not set")
+        return self
+
+    @property
+    def password(self) -> str | None:
+        """The secret itself, from the environment."""
+        return os.environ.get(self.password_env) if self.password_env else None
+
+
+class MqttSourceConfig(RowsConfig):
+    """Rows from topics of an MQTT broker."""
+
+    type: Literal["mqtt"]
+    broker: str = Field(description="`host:port`; the port is 1883, with TLS 8883, if left out.")
+    topic: str = Field(
+        min_length=1, description="Topic filter to subscribe to; `+` and `#` are wildcards."
+    )
+    stream_from: Literal["wildcards", "topic"] = Field(
+        "wildcards",
+        description="What names the stream, where `stream_field` doesn't: what the wildcards stand "
+        "for, or the whole topic.",
+    )
+    payload: Literal["json", "float32", "block", "pcm"] = Field(
+        "json", description="Layout of the messages, see formats.md; `pcm` is sound."
+    )
+    sample_rate_hz: int | None = Field(
+        None,
+        ge=1000,
+        le=192_000,
+        description="Rate of the `pcm` messages; must be the model's, which is the default.",
+    )
+    flush_ms: int = FLUSH_MS
+    version: Literal["5", "3.1.1"] = Field("5", description="MQTT's version.")
+    client_id: str | None = Field(
+        None,
+        min_length=1,
+        description="Name that the broker keeps messages under; default: "
+        "`streamcell-<pipeline>-<instance>`. It must stay the same over restarts.",
+    )
+    session_expiry_s: int = Field(
+        604_800,
+        ge=1,
+        lt=4_294_967_295,
+        description="How long the broker keeps messages for a process that is away (MQTT 5).",
+    )
+    receive_maximum: int = Field(
+        1000,
+        ge=1,
+        le=65_535,
+        description="Messages that are on their way at once: read, and not committed yet (MQTT 5).",
+    )
+    security: MqttSecurityConfig = Field(MqttSecurityConfig(), description="TLS and login.")
+
+    @field_validator("broker")
+    @classmethod
+    def _broker_is_an_address(cls, broker: str) -> str:
+        return _without(broker, broker_problem(broker))
+
+    @field_validator("topic")
+    @classmethod
+    def _topic_is_a_filter(cls, topic: str) -> str:
+        return _without(topic, filter_problem(topic))
+
+    @model_validator(mode="after")
+    def _sound_has_its_own_keys(self) -> MqttSourceConfig:
+        if given := misplaced(self, self.payload):
+            raise ValueError(f'payload "{self.payload}" takes no {", ".join(given)}')
+        return self
+
+
+class MqttSinkConfig(Table):
+    """Outputs to topics of an MQTT broker, as JSON."""
+
+    type: Literal["mqtt"]
+    broker: str | None = Field(None, description="`host:port`; default: the source's.")
+    topic: str = Field(
+        min_length=1,
+        description="Topic of the outputs; `{stream}` in it is the stream's name.",
+    )
+    events_topic: str | None = Field(
+        None,
+        min_length=1,
+        description="Topic of the events (alarms, finished words, keywords); default: `topic`.",
+    )
+    dead_letter_topic: str | None = Field(
+        None,
+        min_length=1,
+        description="Topic of rejected messages; default: `dead` below `topic`, or below what "
+        "comes before `{stream}` in it.",
+    )
+    retain: bool = Field(
+        False,
+        description="Let the broker keep the last output of each topic for whoever subscribes "
+        "later; events and rejected messages are never kept.",
+    )
+    emit: Literal["all", "events"] = Field(
+        "all", description="Send an output for every row, or only events."
+    )
+    expected: bool = Field(
+        False, description="Add to every output what the model expected of each feature."
+    )
+    version: Literal["5", "3.1.1"] = Field("5", description="MQTT's version.")
+    client_id: str | None = Field(
+        None,
+        min_length=1,
+        description="Name of this client; default: `streamcell-<pipeline>-<instance>-out`.",
+    )
+    security: MqttSecurityConfig = Field(
+        MqttSecurityConfig(), description="TLS and login, where the broker is not the source's."
+    )
+
+    @field_validator("broker")
+    @classmethod
+    def _broker_is_an_address(cls, broker: str | None) -> str | None:
+        return None if broker is None else _without(broker, broker_problem(broker))
+
+    @field_validator("topic", "events_topic", "dead_letter_topic")
+    @classmethod
+    def _topic_is_one(cls, topic: str | None) -> str | None:
+        return None if topic is None else _without(topic, topic_problem(topic))
+
+    @model_validator(mode="after")
+    def _dead_letters_have_one_topic(self) -> MqttSinkConfig:
+        if self.dead_letter_topic is not None and "{" in self.dead_letter_topic:
+            raise ValueError("dead_letter_topic has no {stream}: a bad message may have none")
+        return self
+
+
+def _without(text: str, problem: str | None) -> str:
+    if problem is not None:
+        raise ValueError(problem)
+    return text

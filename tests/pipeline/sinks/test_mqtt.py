@@ -1,0 +1,163 @@
+"""What only an MQTT sink meets: topics of streams, kept messages, brokers that freeze or refuse."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from pipeline.errors import SinkError
+from pipeline.sinks.mqtt import MqttSink
+from pipeline.sources.mqtt_access import MqttAccess
+from tests.mosquitto import Mosquitto, Stranger
+from tests.pipeline.outputs import outputs
+from tests.pipeline.sinks.mqtt_rig import MqttRig
+from tests.pipeline.sinks.test_contract import BAD, expected, scores
+
+
+@pytest.fixture
+def rig(mosquitto: Mosquitto) -> Iterator[MqttRig]:
+    """On the broker of the session."""
+    made = MqttRig(mosquitto)
+    yield made
+    made.close()
+
+
+def test_streams_have_topics_of_their_own(rig: MqttRig) -> None:
+    """Whatever they are called; events may have another, dead letters have none."""
+    sink = rig.sink(
+        "{stream}/scores", events_topic=f"{rig.topic}/alarms/{{stream}}", event_kinds={"alarm"}
+    )
+    sink.open()
+    for stream in ("m-1", "a/b", "+#$%"):
+        sink.send(scores(1, stream=stream))
+    sink.send(outputs([b"m-1"], "alarm"))
+    sink.reject([BAD])
+    sink.flush()
+    sink.close()
+    assert [topic for topic, _ in rig.messages()] == [
+        "m-1/scores",
+        "a/b/scores",
+        "%2B%23%24%25/scores",
+        "alarms/m-1",
+        "dead",
+    ]
+
+
+def test_the_broker_keeps_the_last_output_if_it_is_asked_to(rig: MqttRig) -> None:
+    """For whoever subscribes later; dead letters are never kept."""
+    sink = rig.sink("kept", retain=True)
+    sink.open()
+    sink.send(scores(3))
+    sink.reject([BAD])
+    sink.flush()
+    sink.close()
+    late = Stranger(rig.broker, f"{rig.topic}/#")
+    found = late.until(bool)
+    late.close()
+    assert [(one.topic, one.retain) for one in found] == [(f"{rig.topic}/kept", True)]
+    assert b"rows-0-2-0" in found[0].payload
+
+
+def test_outputs_wait_for_a_broker_that_is_away(tmp_path: Path) -> None:
+    """Frozen, then gone and back: each output comes, in order; a flush returns no earlier."""
+    broker = Mosquitto(tmp_path).start()
+    rig = MqttRig(broker)
+    sink = rig.sink()
+    flushed = threading.Event()
+
+    def flush() -> None:
+        sink.flush()
+        flushed.set()
+
+    try:
+        sink.open()
+        with broker.paused():
+            sink.send(scores(3))
+            flushing = threading.Thread(target=flush)
+            flushing.start()
+            assert not flushed.wait(0.3)
+        assert flushed.wait(30)
+        flushing.join(30)
+        assert rig.outputs() == expected(3)
+        rig.close()
+        broker.stop()
+        broker.start()
+        rig.reader = Stranger(broker, f"{rig.topic}/#")
+        sink.send(scores(3, first_offset=3))
+        sink.flush()
+        assert rig.outputs() == expected(3, first_offset=3)
+    finally:
+        sink.close()
+        rig.close()
+        broker.stop()
+
+
+def deliver(sink: MqttSink) -> None:
+    """Send an output and see that it is there."""
+    sink.send(scores(1))
+    sink.flush()
+
+
+def test_waiting_ends_some_time_after_it_is_told_to(tmp_path: Path) -> None:
+    """A process that can't deliver can still be ended; its rows are read again."""
+    broker = Mosquitto(tmp_path).start()
+    stop = threading.Event()
+    sink = MqttSink(
+        MqttAccess(broker.address),
+        client_id="s",
+        topic="a",
+        dead_letter_topic="a/dead",
+        source_topic="rows",
+        closing_s=0.2,
+        stop=stop,
+    )
+    try:
+        sink.open()
+        broker.stop()
+        stop.set()
+        with structlog.testing.capture_logs(), pytest.raises(SinkError, match="told to stop"):
+            deliver(sink)
+    finally:
+        sink.close()
+        broker.stop()
+
+
+def test_what_the_broker_refuses_is_an_error(tmp_path: Path) -> None:
+    """An output that is not allowed is not delivered, and must not count as such."""
+    acl = tmp_path / "acl"
+    acl.write_text("topic write allowed/#\n")
+    broker = Mosquitto(tmp_path, f"allow_anonymous true\nacl_file {acl}\n").start()
+    try:
+        for topic, taken in (("allowed/a", True), ("forbidden/a", False)):
+            sink = MqttSink(
+                MqttAccess(broker.address),
+                client_id="s",
+                topic=topic,
+                dead_letter_topic="allowed/dead",
+                source_topic="rows",
+            )
+            sink.open()
+            sink.send(scores(1))
+            if taken:
+                sink.flush()
+            else:
+                with pytest.raises(SinkError, match=r"refuses an output.*[Nn]ot authorized"):
+                    sink.flush()
+            sink.close()
+    finally:
+        broker.stop()
+
+
+def test_a_sink_that_is_not_open_sends_nothing(rig: MqttRig) -> None:
+    """Neither before it was opened nor after it was closed."""
+    sink = rig.sink()
+    with pytest.raises(SinkError, match="not open"):
+        sink.send(scores(1))
+    sink.open()
+    sink.close()
+    with pytest.raises(SinkError, match="not open"):
+        sink.reject([BAD])

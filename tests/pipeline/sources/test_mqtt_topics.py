@@ -1,0 +1,91 @@
+"""Topics: what a filter selects, what its wildcards stand for, what may be sent to."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.sources.mqtt_topics import (
+    beside,
+    filter_problem,
+    matches,
+    topic_of,
+    topic_problem,
+    under_wildcards,
+)
+
+
+@pytest.mark.parametrize(
+    ("topic_filter", "topic", "name"),
+    [
+        ("plant/+/readings", "plant/m-1/readings", "m-1"),
+        ("plant/+/+/x", "plant/a/b/x", "a/b"),
+        ("plant/#", "plant/a/b", "a/b"),
+        ("plant/#", "plant", "plant"),
+        ("+/line/#", "a/line/b/c", "a/b/c"),
+        ("#", "a/b", "a/b"),
+        ("plant/a", "plant/a", "plant/a"),
+        ("+", "a", "a"),
+    ],
+)
+def test_wildcards_name_streams(topic_filter: str, topic: str, name: str) -> None:
+    """Of topics that the filter selects; without a wildcard the topic is the name."""
+    assert matches(topic_filter, topic)
+    assert under_wildcards(topic_filter, topic) == name
+
+
+@pytest.mark.parametrize(
+    ("topic_filter", "topic"),
+    [
+        ("plant/+", "plant/a/b"),
+        ("plant/+", "plant"),
+        ("plant/+/x", "plant/a/y"),
+        ("plant/#", "other/a"),
+        ("a/b/#", "a"),
+        ("#", "$SYS/broker"),
+        ("+/broker", "$SYS/broker"),
+    ],
+)
+def test_other_topics_do_not_match(topic_filter: str, topic: str) -> None:
+    """Nor do the broker's own, unless they are asked for by name."""
+    assert not matches(topic_filter, topic)
+
+
+@pytest.mark.parametrize("wrong", ["a/#/b", "a#", "a+/b", "$share/group/a", "a\x00", "a" * 65_536])
+def test_filters_that_mean_nothing_are_refused(wrong: str) -> None:
+    """And shared subscriptions, which would tear streams apart."""
+    assert filter_problem(wrong)
+
+
+@pytest.mark.parametrize("right", ["a", "a/+/b", "#", "+/+", "$SYS/#", "/a//b"])
+def test_filters_that_brokers_know(right: str) -> None:
+    """As MQTT defines them."""
+    assert filter_problem(right) is None
+
+
+@pytest.mark.parametrize("wrong", ["a/+", "a/#", "$a", "a/{key}", "{", "", "a\x00"])
+def test_topics_that_nobody_can_send_to_are_refused(wrong: str) -> None:
+    """Wildcards, the broker's own topics, other placeholders."""
+    assert topic_problem(wrong)
+    assert topic_problem("scores/{stream}/last") is None
+
+
+def test_stream_names_stand_in_topics() -> None:
+    """What has a meaning in topics is written as in an address, so that names stay different."""
+    assert topic_of("scores/{stream}", b"a/b c") == "scores/a/b c"
+    assert topic_of("scores/{stream}", "+#%$\x00ü".encode()) == "scores/%2B%23%25%24%00ü"
+    assert topic_of("scores", b"a") == "scores"
+
+
+@pytest.mark.parametrize(
+    ("template", "dead"),
+    [
+        ("scores", "scores/dead"),
+        ("scores/{stream}", "scores/dead"),
+        ("plant/{stream}/scores", "plant/dead"),
+        ("plant/m-{stream}", "plant/dead"),
+        ("{stream}", "dead"),
+    ],
+)
+def test_dead_letters_lie_beside_the_outputs(template: str, dead: str) -> None:
+    """Below the topic, or below the levels before its placeholder."""
+    assert beside(template, "dead") == dead

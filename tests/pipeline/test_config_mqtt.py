@@ -1,0 +1,140 @@
+"""MQTT's tables: what is refused before anything is connected, and what stands in for the rest."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from pipeline.assemble_edges import make_sink, make_source, source_topic
+from pipeline.config import Config, load_config
+from pipeline.errors import ConfigError
+from pipeline.metrics import Metrics
+from pipeline.monitor.health import Vitals
+from pipeline.sinks.mqtt import MqttSink
+from pipeline.sources.mqtt import MqttSource
+from pipeline.sources.mqtt_access import MqttAccess
+from tests.pipeline.bundles import manifest
+
+SECRET = "hunter2"  # noqa: S105 - nobody's
+
+
+def load(
+    folder: Path, source: str = "", sink: str = "", *, topic: str = "plant/+", out: str = "scores"
+) -> Config:
+    """A file with MQTT on both sides."""
+    path = folder / "pipeline.toml"
+    path.write_text(
+        f"""
+[[pipeline]]
+name = "p"
+instance = "i"
+model = "m.onnx"
+[pipeline.source]
+type = "mqtt"
+topic = "{topic}"
+{source}
+[pipeline.sink]
+type = "mqtt"
+topic = "{out}"
+{sink}
+"""
+    )
+    return load_config(path)
+
+
+BROKER = 'broker = "b:1883"'
+
+
+def test_a_sink_takes_the_sources_broker_and_names_follow_the_pipeline(tmp_path: Path) -> None:
+    """Nothing but the topics has to be said; both can be assembled."""
+    (config,) = load(tmp_path, BROKER).pipeline
+    assert source_topic(config) == "plant/+"
+    stop = threading.Event()
+    source = make_source(config, manifest(), tmp_path, stop, metrics=Metrics("p"), vitals=Vitals())
+    sink = make_sink(config, frozenset(), tmp_path, stop)
+    assert isinstance(source, MqttSource)
+    assert isinstance(sink, MqttSink)
+    source.close()
+    sink.close()
+
+
+@pytest.mark.parametrize(
+    ("source", "sink", "topic", "out", "told"),
+    [
+        ('broker = "mqtt://b:1883"', "", "a", "b", "source.broker: give host or host:port"),
+        (f'broker = "u:{SECRET}@b:1883"', "", "a", "b", "without a login"),
+        ('broker = "b:70000"', "", "a", "b", "host:port"),
+        (BROKER, "", "a/#/b", "b", "topic: # is a level of its own"),
+        (BROKER, "", "$share/g/a", "b", "shared subscription"),
+        (BROKER, "", "a", "b/+", "topic: a topic has no +"),
+        (BROKER, "", "a", "b/{key}", "placeholder"),
+        (BROKER, 'dead_letter_topic = "d/{stream}"', "a", "b", "dead_letter_topic has no"),
+        (BROKER + "\nreceive_maximum = 0", "", "a", "b", "receive_maximum"),
+        (BROKER + '\npayload = "pcm"\ntime_field = "t"', "", "a", "b", "takes no time_field"),
+        (BROKER + '\nclient_id = "x"', 'client_id = "x"', "a", "b", "same client_id 'x'"),
+        (BROKER + '\nsecurity = {username = "u"}', "", "a", "b", "username and password_env"),
+        (BROKER + '\nsecurity = {ca_file = "c"}', "", "a", "b", "ca_file needs tls"),
+        (
+            BROKER + '\nsecurity = {username = "u", password_env = "NOT_SET"}',
+            "",
+            "a",
+            "b",
+            "NOT_SET is not set",
+        ),
+    ],
+    ids=range(14),
+)
+def test_what_can_not_work_is_refused(
+    tmp_path: Path, source: str, sink: str, topic: str, out: str, told: str
+) -> None:
+    """With the key, and without a login that was written where it must not be."""
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, source, sink, topic=topic, out=out)
+    assert told in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+def test_a_sink_behind_another_source_needs_a_broker(tmp_path: Path) -> None:
+    """There is none to take over; and exactly once is Kafka's alone."""
+    path = tmp_path / "p.toml"
+    text = """
+[[pipeline]]
+name = "p"
+model = "m.onnx"
+source = { type = "file", path = "rows.jsonl" }
+sink = { type = "mqtt", topic = "a" }
+"""
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"sink\.broker is needed"):
+        load_config(path)
+    path.write_text(text.replace('model = "m.onnx"', 'model = "m"\nguarantee = "exactly_once"'))
+    with pytest.raises(ConfigError, match="exactly_once needs a Kafka source"):
+        load_config(path)
+
+
+@pytest.mark.parametrize(
+    ("broker", "tls", "host", "port"),
+    [
+        ("b", False, "b", 1883),
+        ("b", True, "b", 8883),
+        ("10.0.0.1:99", True, "10.0.0.1", 99),
+        ("[::1]", False, "::1", 1883),
+        ("[::1]:99", False, "::1", 99),
+    ],
+)
+def test_addresses_have_the_usual_port(broker: str, tls: bool, host: str, port: int) -> None:
+    """With TLS another; and nobody is told a password."""
+    access = MqttAccess(broker, tls=tls, username="u", password=SECRET)
+    assert (access.host, access.port) == (host, port)
+    assert SECRET not in repr(access)
+
+
+def test_a_missing_authority_is_told_with_its_key(tmp_path: Path) -> None:
+    """As is a file that holds no certificate."""
+    empty = tmp_path / "empty.pem"
+    empty.touch()
+    for file in (str(tmp_path / "none.pem"), str(empty)):
+        with pytest.raises(ConfigError, match=r"source\.security\.ca_file: can't read"):
+            MqttAccess("b", tls=True, ca_file=file).context()
