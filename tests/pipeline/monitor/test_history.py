@@ -58,3 +58,19 @@ def test_latencies_beyond_the_scale_are_at_its_ends() -> None:
     read = history.read(100, 101)
     assert read["p50"][0] == pytest.approx(0.1)
     assert read["p99"][0] == pytest.approx(100_000)
+
+
+def test_lag_and_streams_are_those_told_last_in_a_second() -> None:
+    """NaN in a second in which nothing was told, also where the ring held an older one."""
+    history = History()
+    history.gauge(100, 5, 3)
+    history.gauge(100, 7, 4)
+    history.gauge(100 + SECONDS, 2, 1)
+    history.add(101 + SECONDS, rows=1)
+    read = history.read(99 + SECONDS, 102 + SECONDS)
+    assert np.array_equal(read["lag"], [np.nan, 2, np.nan], equal_nan=True)
+    assert np.array_equal(read["live"], [np.nan, 1, np.nan], equal_nan=True)
+    history = History()
+    history.gauge(100, 5, 3)
+    history.gauge(100, 7, 4)
+    assert history.read(100, 101)["lag"].tolist() == [7]

@@ -84,6 +84,8 @@ def hall(budget: float = 1e9) -> Work:
 def rivers(budget: float = 1e9) -> Work:
     """Forecasts of river levels."""
     made = gauges.Gauges()
+    for _ in range(max(gauges.HORIZONS)):
+        made.step()  # from the first row seen on, forecasts meet their truth
     view = gauges.view_of(budget)
 
     def step(view: LiveView, _: float) -> None:
@@ -113,9 +115,13 @@ class Works:
         self.monitor = Monitor(
             port=port,
             token=token,
-            members=lambda: [work.member() for work in self.works],
+            members=self.members,
             registry=process_registry(),
         )
+
+    def members(self) -> list[Member]:
+        """How each stands."""
+        return [work.member() for work in self.works]
 
     def __getitem__(self, name: str) -> Work:
         return next(work for work in self.works if work.name == name)
