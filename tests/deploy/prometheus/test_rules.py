@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -154,3 +155,16 @@ def test_recorded_names_say_level_metric_and_operation() -> None:
     for rule in rules():
         if "record" in rule:
             assert re.fullmatch(r"(instance_)?pipeline(_\w+)?:streamcell_\w+:\w+", rule["record"])
+
+
+def test_the_files_are_a_part_of_an_installation() -> None:
+    """Those of the dashboard too: a device has no checkout."""
+    deploy = REPOSITORY / "deploy"
+    settings = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["setuptools"]
+    shipped = {
+        path for pattern in settings["package-data"]["deploy"] for path in deploy.glob(pattern)
+    }
+    folders = (deploy / "prometheus", deploy / "grafana")
+    found = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
+    assert found
+    assert found == shipped
