@@ -5,11 +5,17 @@ import { colour } from "./plot.js";
 import { freshness } from "./sights.js";
 
 const GOLDEN_ANGLE = 137.508; // neighbouring numbers get colours that are far apart
+const BLUE = 245; // degrees
 const DARK = "#0b1017";
 const RIM = "rgb(6 10 16 / 62%)";
 
-// The colour of a track's number; the same on every page, in light and dark.
-export const colourOf = (track) => `hsl(${((track * GOLDEN_ANGLE) % 360).toFixed(1)} 88% 64%)`;
+// The colour of a track's number; the same on every page, in light and dark. Blues are lighter, so
+// that the number can be read on them.
+export function colourOf(track) {
+  const hue = (track * GOLDEN_ANGLE) % 360;
+  const blue = Math.max(0, Math.cos(((hue - BLUE) * Math.PI) / 180));
+  return `hsl(${hue.toFixed(1)} 88% ${(64 + 14 * blue).toFixed(1)}%)`;
+}
 
 // draw(canvas, {sight, picture, lines}): `picture` is an image of any size or null, `lines`
 // [{name, start, end, in, out}] with ends in shares of the picture.

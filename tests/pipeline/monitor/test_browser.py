@@ -114,6 +114,69 @@ def test_alarms_and_dead_letters_arrive_while_looking(chromium: Browser, site: S
     assert chromium.complaints() == []
 
 
+def test_a_stream_is_told_with_its_place_in_the_log(chromium: Browser, site: Site) -> None:
+    """Partition, offset, slot, how many rows; its alarms and its dead letters, none of others."""
+    visit(chromium, site, "#stream=press-006")
+    plant = Plant(40)
+    fact = "document.querySelector('#inspect dl div:nth-child(%d) dd').innerText"
+    with running(site.view, plant):
+        chromium.until(f"return /^live$/m.test({fact % 5})")
+    batch, _ = plant.step(time.time())
+    site.view.observe(batch, [])
+    row = np.array([5])
+    peak = np.array([6.5], np.float32)
+    site.view.observe(batch, [alarm_records(batch, row, "open", batch.time[row], peak, "current")])
+    site.view.rejected(
+        [
+            Reject("machines", 3, offset, 0, key, b"", "json", f"no JSON of {key.decode()}")
+            for offset, key in ((77, b"press-006"), (78, b"press-007"))
+        ]
+    )
+    chromium.until(f"return {fact % 2} === '{batch.offset[5]}'")
+    assert chromium.run(f"return {fact % 1}") == str(batch.partition[5])
+    assert chromium.run(f"return {fact % 5}").startswith("6")
+    chromium.until("return document.querySelectorAll('#inspect li').length === 2")
+    told = text(chromium, "#inspect")
+    assert "1 alarm" in told
+    assert "Alarm, current, peak 6.5, still open" in told
+    assert "no JSON of press-006 (partition 3, offset 77)" in told
+    assert "press-007" not in told
+
+
+def test_dead_letters_are_shown_by_cause(chromium: Browser, site: Site) -> None:
+    """Each cause with its count; a press shows those of it alone, another all."""
+    causes = ["json"] * 5 + ["width"] * 2
+    site.view.rejected(
+        [Reject("in", 0, at, 0, b"a", b"", cause, "no good") for at, cause in enumerate(causes)]
+    )
+    visit(chromium, site)
+    chromium.until("return document.querySelectorAll('#dead tbody tr').length === 7")
+    chips = "return [...document.querySelectorAll('#dead .chip')].map(one => one.innerText.trim())"
+    assert chromium.run(chips) == ["all 7", "json 5", "width 2"]
+    chromium.run("document.querySelector('#dead .chip:nth-child(3)').click()")
+    rows = "return [...document.querySelectorAll('#dead tbody code')].map(one => one.innerText)"
+    assert chromium.run(rows) == ["width", "width"]
+    site.view.rejected([Reject("in", 0, 99, 0, b"a", b"", "width", "no good")])
+    chromium.until("return document.querySelectorAll('#dead tbody tr').length === 3")
+    pressed = "return document.querySelector('#dead [aria-pressed=true]').innerText"
+    assert chromium.run(pressed).startswith("width 3")
+    chromium.run("document.querySelector('#dead .chip').click()")
+    assert len(chromium.run(rows)) == 8
+
+
+def test_the_last_minutes_are_charted(chromium: Browser, site: Site) -> None:
+    """Rows, batches, latency, lag and streams, each with its figure of now."""
+    visit(chromium, site)
+    with running(site.view, Plant(40)):
+        for chart in ("rows", "batch", "latency", "lag", "live"):
+            assert chromium.until(INKED % f"#throughput canvas.{chart}")
+            now = f"document.querySelector('#throughput canvas.{chart}').ariaLabel"
+            chromium.until(f"return /: [1-9].* now$/.test({now})")
+    assert "Lag, records: 12 now" in chromium.run(
+        "return [...document.querySelectorAll('#throughput canvas')].map(one => one.ariaLabel)"
+    )
+
+
 def test_streams_are_found_and_chosen_by_keyboard(chromium: Browser, site: Site) -> None:
     """Search, arrow down, enter; arrows in the chart read out single points."""
     visit(chromium, site)
