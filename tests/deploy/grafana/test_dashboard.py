@@ -14,6 +14,9 @@ from tests.deploy.grafana.dashboard import FOLDER, Json, dashboard, panels, quer
 
 COLUMNS = 24
 BUILT_IN = {"__rate_interval"}
+# Ids of Grafana's own list (grafana-data, valueFormats/categories); another shows plain numbers.
+PLAIN_UNITS = {"none", "short", "percentunit", "s", "bytes"}
+UNITS = PLAIN_UNITS | {"cps", "ops", "wps", "recps", "rowsps", "cpm", "opm"}
 ROWS = (
     "Overview",
     "Input and lag",
@@ -43,7 +46,7 @@ def faults(panel: Json) -> list[str]:
     place = panel["gridPos"]
     targets = panel["targets"]
     found = {
-        "unit": bool(field.get("unit")),
+        "unit": field.get("unit") in UNITS,
         "thresholds": field["thresholds"]["steps"][0]["value"] is None,
         "description": panel.get("description", "").endswith("."),
         "place": place["x"] >= 0 and place["x"] + place["w"] <= COLUMNS and place["h"] > 0,
@@ -79,8 +82,10 @@ def test_a_panel_says_what_it_shows(panel: Json) -> None:
 def test_what_a_panel_lacks_is_found() -> None:
     """The test above is no formality."""
     (panel, *_) = panels()
-    bare = {**panel, "description": "", "gridPos": {"x": 20, "y": 0, "w": 8, "h": 4}}
-    assert faults(bare) == ["description", "place"]
+    field = {**panel["fieldConfig"]["defaults"], "unit": "rows"}
+    place = {"x": 20, "y": 0, "w": 8, "h": 4}
+    bare = {**panel, "description": "", "gridPos": place, "fieldConfig": {"defaults": field}}
+    assert faults(bare) == ["unit", "description", "place"]
     assert overlap({"x": 0, "y": 0, "w": 8, "h": 8}, {"x": 7, "y": 7, "w": 8, "h": 8})
 
 

@@ -21,6 +21,7 @@ from tests.deploy.prometheus.queries import OWN, exported, metrics_of
 from tests.deploy.prometheus.server import Prometheus, hurried, running, until
 from tests.deploy.prometheus.tools import promtool, rules
 from tests.recovery.rig import Feeder, Pipeline, Record, kill_all, make_topics, random_walks
+from tests.shared import REPOSITORY
 
 NAME = "watched"
 STEADY = "instance_pipeline:streamcell_pipeline_steady:bool"
@@ -41,6 +42,13 @@ class Site:
             return str(answer.read().decode())
 
 
+def started(pipeline: Pipeline, process: subprocess.Popen[bytes]) -> list[str]:
+    """The address that a running process has logged, or none yet."""
+    log = pipeline.log.read_text()
+    assert process.poll() is None, log[-2000:]
+    return re.findall(r'"http":"(http://[^"]+)"', log)
+
+
 @pytest.fixture(scope="module")
 def site(noida: Broker, bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A pipeline with rows to read, watched."""
@@ -53,9 +61,7 @@ def site(noida: Broker, bundle: Path, tmp_path_factory: pytest.TempPathFactory) 
     )
     try:
         process = pipeline.start()
-        (http,) = until(
-            lambda: re.findall(r'"http":"(http://[^"]+)"', pipeline.log.read_text()), "start", 60.0
-        )
+        (http,) = until(lambda: started(pipeline, process), "the start", 60.0)
         target = http.removeprefix("http://")
         with running(folder, [target], hurried(folder, 60), "500ms") as prometheus:
             yield Site(process, http, noida.address, prometheus)
@@ -139,6 +145,17 @@ def test_no_rule_fails(site: Site) -> None:
     until(lambda: "unknown" not in states().values(), "every rule's turn")
     assert set(states().values()) == {"ok"}
     assert len(states()) == len(rules())
+
+
+def test_examples_of_the_page_of_metrics_are_queries(site: Site) -> None:
+    """Each can be pasted into Prometheus."""
+    page = (REPOSITORY / "docs" / "metrics.md").read_text()
+    examples = re.findall(r"^\| `streamcell_.* `([^`]+)` \|$", page, re.MULTILINE)
+    assert len(examples) == page.count("\n| `streamcell_")
+    text = site.metrics()
+    for example in examples:
+        site.prometheus.query(example)
+        assert unknown(example, text) == set(), example
 
 
 def test_a_process_that_was_killed_is_missed(site: Site) -> None:
