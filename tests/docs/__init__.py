@@ -1,0 +1,1 @@
+"""The documentation, run: its commands, its code, its links."""
