@@ -44,6 +44,9 @@ const TASKS = {
     none: "No forecast has met its truth yet.",
   },
 };
+const OTHER = {
+  label: () => "In 10 min", figure: ({ seconds }) => [`${count(sum(seconds.rows))} rows`, false], last: () => "", none: "",
+};
 const FIGURES = ["lag", "p99", "live", "task", "dead", "restarts"];
 
 export function create(name) {
@@ -72,10 +75,10 @@ export function create(name) {
 
   function update(card, now) {
     const { status, seconds } = card;
-    const about = TASKS[status.task];
+    const about = TASKS[status.task] ?? OTHER;
     const { kind, icon: sign, text } = standing(card);
     node.dataset.kind = kind;
-    task.show(status.task ?? "gone");
+    task.show(status.task in TASKS ? status.task : "model");
     state.show(sign);
     const wait = untilRetry(card);
     setText(words, capital(wait ? `${text} in ${wait}` : text));
@@ -87,14 +90,14 @@ export function create(name) {
     const wrong = reason(card);
     last.classList.toggle("wrong", Boolean(wrong));
     const empty = !seconds || !seconds.rows.some((rows) => rows > 0);
-    const happened = empty ? "No rows yet." : about?.last(card, now) || about?.none || "";
+    const happened = empty ? "No rows yet." : about.last(card, now) || about.none;
     setText(last, wrong || happened);
     last.title = wrong || happened;
     show("lag", "Lag", count(status.lag));
     show("p99", "Latency p99", seconds ? duration(recentMean(seconds.p99)) : NONE);
     show("live", "Streams", count(status.live_streams));
-    const [figure, alert] = about && seconds ? about.figure(card) : [NONE, false];
-    show("task", about?.label(card) ?? "Events", figure, alert);
+    const [figure, alert] = seconds ? about.figure(card) : [NONE, false];
+    show("task", about.label(card), figure, alert);
     show("dead", "Dead letters", count(card.dead), Boolean(seconds) && sum(seconds.rejects) > 0);
     show("restarts", "Restarts", count(card.restarts), card.restarts > 0 && kind !== "good");
   }

@@ -4,7 +4,7 @@ import * as cards from "./card.js";
 import { part, setText } from "./dom.js";
 import { count } from "./format.js";
 import { draw } from "./plot.js";
-import { range, recentMean } from "./seconds.js";
+import { range, recentMean, thinned } from "./seconds.js";
 
 export function create(root, store) {
   const [list, rate, chart] = ["cards", "rate", "total"].map((id) => part(root, id));
@@ -28,7 +28,7 @@ export function create(root, store) {
       const { x, y } = fleet.total();
       const now = recentMean(y) ?? 0;
       setText(rate, count(now));
-      draw(chart, { x: range(x, y), floor: 1, whole: true, lines: [{ x, y, colour: "value", fill: true }] });
+      draw(chart, { x: range(x, y), floor: 1, whole: true, lines: [{ ...thinned(chart, x, y), colour: "value", fill: true }] });
       chart.setAttribute("aria-label", `Rows per second of all pipelines, ${count(now)} now`);
     },
 

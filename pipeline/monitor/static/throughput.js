@@ -3,18 +3,18 @@
 import { element, setText } from "./dom.js";
 import { count, duration } from "./format.js";
 import { draw } from "./plot.js";
-import { range, recentMean } from "./seconds.js";
+import { most, range, recentMean, thinned } from "./seconds.js";
 
 const perBatch = ({ rows, batches }) => rows.map((some, place) => (batches[place] ? some / batches[place] : null));
 const counted = (values) => count(recentMean(values));
 
-// id → its title, its lines as [colour, (seconds) → values], and what it says of now.
+// id → its title, its lines as [colour, (seconds) → values, how several become one], and what it says of now.
 const CHARTS = {
   rows: { title: "Rows per second", lines: [["value", ({ rows }) => rows]], now: ({ rows }) => counted(rows) },
   batch: { title: "Rows per batch", lines: [["value", perBatch]], now: (seconds) => counted(perBatch(seconds)) },
   latency: {
     title: "Latency, p50 · p99",
-    lines: [["value", ({ p50 }) => p50], ["score", ({ p99 }) => p99]],
+    lines: [["value", ({ p50 }) => p50], ["score", ({ p99 }) => p99, most]],
     now: ({ p50, p99 }) => `${duration(recentMean(p50))} · ${duration(recentMean(p99))}`,
     label: duration,
   },
@@ -40,16 +40,10 @@ export function create(root, store) {
         setText(node, text);
         draw(canvas, {
           x: range(x, seconds.rows), floor: 1, whole: true, label,
-          lines: lines.map(([colour, of]) => ({ ...known(x, of(seconds)), colour, fill: lines.length === 1 })),
+          lines: lines.map(([colour, of, pick]) => ({ ...thinned(canvas, x, of(seconds), pick), colour, fill: lines.length === 1 })),
         });
         canvas.setAttribute("aria-label", `${title}: ${text} now`);
       }
     },
   };
-}
-
-// Without seconds of which nothing is known; a chart leaves a gap where there are many.
-function known(x, y) {
-  const places = y.flatMap((value, place) => (value == null ? [] : [place]));
-  return { x: places.map((place) => x[place]), y: places.map((place) => y[place]) };
 }
