@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.deploy.prometheus.cases import CASES, HEALTHY, Case, Series
+from tests.deploy.prometheus import process_cases, work_cases
+from tests.deploy.prometheus.case import HEALTHY, Case, Series
 from tests.deploy.prometheus.tools import FOLDER, RULES, Rule, alert, alerts, promtool, read, rules
 from tests.shared import REPOSITORY
 
+CASES = (*process_cases.CASES, *work_cases.CASES)
 LABELS = {"job": "streamcell", "instance": "edge-1:9464", "pipeline": "press"}
 RUNBOOK = REPOSITORY / "docs" / "monitoring.md"
 

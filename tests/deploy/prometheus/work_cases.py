@@ -1,28 +1,8 @@
-"""For every alert: what makes it fire, and what looks alike and must not.
-
-Series are written as promtool's tests write them, a value a minute: ``0+60x30`` begins at 0 and
-grows by 60 thirty times, ``1x3`` is four ones, ``_`` is no value. A key is a metric and labels
-after it; None takes away a series of ``HEALTHY``.
-"""
+"""Alerts on what running pipelines do: input, output and state."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-Series = Mapping[str, str | None]
-
-LONG = "x120"  # minutes
-HEALTHY: Series = {
-    "up": f"1{LONG}",
-    "streamcell_config_loaded_timestamp_seconds": f"0{LONG}",
-    "streamcell_pipeline_up": f"1{LONG}",
-    "streamcell_recovery_progress_ratio": f"1{LONG}",
-    "streamcell_process_start_timestamp_seconds": f"-3600{LONG}",
-}
-RECOVERING: Series = {"streamcell_recovery_progress_ratio": f"0.5{LONG}"}
-JUST_STARTED: Series = {"streamcell_process_start_timestamp_seconds": "0+60x120"}
-DOWN: Series = {"streamcell_pipeline_up": f"0{LONG}"}
+from tests.deploy.prometheus.case import DOWN, JUST_STARTED, LONG, RECOVERING, Case, Series
 
 LAG = "streamcell_input_lag_records partition=0"
 READ = "streamcell_input_offsets_total"
@@ -50,94 +30,7 @@ def slow(outputs: int, target_s: float | None) -> Series:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """``ill`` fires within ``minutes`` and not in the first ``quiet`` of them; ``well`` never."""
-
-    alert: str
-    quiet: int
-    minutes: int
-    ill: Series
-    well: Mapping[str, Series] = field(default_factory=dict)
-
-
 CASES = (
-    Case(
-        "StreamcellDown",
-        quiet=5,
-        minutes=10,
-        ill={"up": "1x3 0x20"},
-        well={
-            "answers": {},
-            "one scrape was lost": {"up": "1x3 0 1x20"},
-            "another job is down": {"up job=node": "0x20"},
-        },
-    ),
-    Case(
-        "StreamcellAbsent",
-        quiet=4,
-        minutes=10,
-        ill={"up": None},
-        well={"answers": {}, "is down but known": {"up": "0x20"}},
-    ),
-    Case(
-        "StreamcellProcessRestarts",
-        quiet=4,
-        minutes=10,
-        ill={
-            "process_start_time_seconds": "0 _ 60 _ 120 _ 180x20",
-            "streamcell_config_loaded_timestamp_seconds": "0 _ 60 _ 120 _x20",
-        },
-        well={
-            "was restarted once": {"process_start_time_seconds": "0x3 240x20"},
-            "another exporter": {
-                "process_start_time_seconds": "0 60 120 180 240x20",
-                "streamcell_config_loaded_timestamp_seconds": None,
-            },
-        },
-    ),
-    Case(
-        "StreamcellReloadFailed",
-        quiet=6,
-        minutes=10,
-        ill={"streamcell_config_last_reload_successful": "1x1 0x20"},
-        well={"was corrected": {"streamcell_config_last_reload_successful": "1x1 0x3 1x20"}},
-    ),
-    Case(
-        "StreamcellPipelineDown",
-        quiet=4,
-        minutes=10,
-        ill=DOWN,
-        well={
-            "starts": {"streamcell_pipeline_up": "0x3 1x20"},
-            "came to its input's end": {"streamcell_pipeline_up": "1x3 stale"},
-        },
-    ),
-    Case(
-        "StreamcellPipelineRestarts",
-        quiet=3,
-        minutes=8,
-        ill={"streamcell_pipeline_restarts_total": "0x1 1 2 3 4x20"},
-        well={
-            "failed once": {"streamcell_pipeline_restarts_total": "0x3 1x30"},
-            "fails now and then": {"streamcell_pipeline_restarts_total": "0x9 1x9 2x9 3x9"},
-        },
-    ),
-    Case(
-        "StreamcellRecoveryStuck",
-        quiet=9,
-        minutes=15,
-        ill={"streamcell_recovery_progress_ratio": f"0{LONG}", ROWS: f"0{LONG}"},
-        well={
-            "replays": {**RECOVERING, ROWS: f"0+1000{LONG}"},
-            "waits a little": {
-                "streamcell_recovery_progress_ratio": "0x8 1x30",
-                ROWS: f"0{LONG}",
-            },
-            "has no input": {ROWS: f"0{LONG}"},
-            "is started again": {**DOWN, **RECOVERING, ROWS: f"0{LONG}"},
-        },
-    ),
     Case(
         "StreamcellLagGrowing",
         quiet=10,
@@ -173,6 +66,22 @@ CASES = (
             "sees transaction markers": {LAG: "50x30", READ: "7000x30"},
             "reads": {LAG: "500x30", READ: "0+60x30"},
             "recovers": {LAG: "500x30", READ: "7000x30", **RECOVERING},
+        },
+    ),
+    Case(
+        "StreamcellInputStopped",
+        quiet=89,
+        minutes=98,
+        ill={ROWS: "0+60x80 4800x40", LAG: "0x120"},
+        well={
+            "rests now and then": {
+                ROWS: "0+60x20 1200x20 1200+60x10 1860x20 1860+60x10 2460x60",
+                LAG: "0x120",
+            },
+            "has rows again": {ROWS: "0+60x80 4800x10 4800+60x40", LAG: "0x120"},
+            "does not read": {ROWS: "0+60x80 4800x40", LAG: "500x120"},
+            "never had rows": {ROWS: "0x120", LAG: "0x120"},
+            "has no past": {ROWS: "_x69 0+60x10 600x60", LAG: "0x120"},
         },
     ),
     Case(
