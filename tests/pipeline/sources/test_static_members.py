@@ -19,15 +19,15 @@ PARTITIONS = 4
 
 
 # noida-db knows no static members.
-@pytest.fixture(params=CLIENTS)
+@pytest.fixture(params=CLIENTS, scope="module")
 def rig(request: pytest.FixtureRequest, apache: Broker) -> KafkaRig:
     """A topic of four partitions, read by groups."""
     return kafka_rig(apache, CLIENTS[request.param], partitions=PARTITIONS)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pair(rig: KafkaRig) -> Iterator[list[Reader]]:
-    """Two members that hold two partitions each; who is in the list at the end is closed."""
+    """Two members that hold two partitions each, in every test; they join once, which takes long."""
     readers = [member(rig, "first"), member(rig, "second")]
     poll_both(readers[0], readers[1], lambda: all(len(one.desk.held) == 2 for one in readers))
     yield readers
@@ -79,9 +79,10 @@ def test_a_second_process_of_the_same_name_ends_the_first(
     rig.write(partition, [[1, 2]])
     old.until(lambda: bool(old.values(partition)))
     heir = member(rig, "first")
-    pair.append(heir)
+    pair[0] = heir
     with pytest.raises(SourceError, match=r"(?i)fenced"):
         poll_and_commit(old, heir)
+    old.source.close()
     heir.until(lambda: len(heir.desk.held) == 2)
 
 
