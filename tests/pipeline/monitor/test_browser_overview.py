@@ -237,3 +237,39 @@ def test_the_page_outlives_the_process(chromium: Browser, monkeypatch: pytest.Mo
         finally:
             after.monitor.stop()
         chromium.until("return !document.querySelector('#lost').hidden")
+
+
+def test_what_a_pipeline_did_before_its_restart_stays(chromium: Browser, works: Works) -> None:
+    """Its next attempt knows nothing of it; the sums of seconds that both saw are right."""
+    visit(chromium, works)
+    chromium.run("""
+      import('/static/fleet.js').then(({ Fleet }) => {
+        const fleet = new Fleet();
+        const none = (rows) => rows.map(() => 0);
+        const tell = (name, boot, first, from, rows) => fleet.apply({ time: 1, pipelines: [{ name,
+          view: { boot, first, status: {}, seconds: {
+            from, rows, rejects: none(rows), events: none(rows), p99: rows.map(() => null) } } }] });
+        tell('a', 'one', true, 100, [1, 2, 3]);
+        tell('a', 'one', false, 103, [4]);
+        tell('a', 'two', true, 101, [0, 0, 10, 5]);
+        const { x, y } = fleet.total();
+        window.found = [fleet.cards[0].seconds.rows, y.slice(-4), x.at(-1)];
+      })""")
+    assert chromium.until("return window.found") == [[2, 3, 14, 5], [2, 3, 14, 5], 104_000]
+
+
+def test_many_seconds_are_drawn_as_few_points(chromium: Browser, works: Works) -> None:
+    """The mean of some seconds each, or the most; seconds of which nothing is known are no zeros."""
+    visit(chromium, works)
+    chromium.run("""
+      import('/static/seconds.js').then(({ most, thinned }) => {
+        const x = Array.from({ length: 12 }, (_, at) => (120 + at) * 1000);
+        const y = [1, 3, null, 5, null, null, 0, 0, 0, 9, 9, 9];
+        const canvas = { clientWidth: 64 + 8 }; // room for eight pixels: three seconds a point
+        window.found = [thinned(canvas, x, y), thinned(canvas, x, y, most).y,
+          thinned({ clientWidth: 2000 }, x, y).y.length];
+      })""")
+    means, most, wide = chromium.until("return window.found")
+    assert means == {"x": [121_500, 124_500, 127_500, 130_500], "y": [2, 5, 0, 9]}
+    assert most == [3, 5, 0, 9]
+    assert wide == 9
