@@ -33,14 +33,16 @@ RUN --mount=type=cache,target=/root/.cache/pip \
  && /opt/streamcell/bin/python -c "import importlib.util as u; assert u.find_spec('tensorrt'), 'the base has no tensorrt package'"
 
 FROM ${BASE}
-RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin --groups video streamcell \
+RUN groupadd --gid 10001 streamcell \
+ && useradd --uid 10001 --gid 10001 --groups video --no-create-home --home-dir /data --shell /usr/sbin/nologin streamcell \
  && install -d -o streamcell -g streamcell /data
 COPY --from=build /opt/streamcell /opt/streamcell
 LABEL org.opencontainers.image.title="streamcell-jetson" \
       org.opencontainers.image.description="Streaming inference for recurrent models, on NVIDIA Jetson" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="Apache-2.0"
-ENV PATH=/opt/streamcell/bin:${PATH} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+# ONNX Runtime reports its use to its maker unless told not to.
+ENV PATH=/opt/streamcell/bin:${PATH} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ORT_DISABLE_TELEMETRY=1 \
     NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 # Without a group, so that those of the user count: video opens the GPU.
 USER 10001

@@ -30,14 +30,16 @@ RUN if [ -n "${SYSTEM_PACKAGES}" ]; then \
    && apt-get install -y --no-install-recommends ${SYSTEM_PACKAGES} \
    && rm -rf /var/lib/apt/lists/*; \
     fi \
- && useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin streamcell \
+ && groupadd --gid 10001 streamcell \
+ && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin streamcell \
  && install -d -o streamcell -g streamcell /data
 COPY --from=build /opt/streamcell /opt/streamcell
 LABEL org.opencontainers.image.title="streamcell" \
       org.opencontainers.image.description="Streaming inference for recurrent models, on a CPU" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="Apache-2.0"
-ENV PATH=/opt/streamcell/bin:${PATH} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# ONNX Runtime reports its use to its maker unless told not to.
+ENV PATH=/opt/streamcell/bin:${PATH} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ORT_DISABLE_TELEMETRY=1
 USER 10001:10001
 WORKDIR /data
 EXPOSE 9464

@@ -38,14 +38,16 @@ RUN --mount=type=cache,target=/root/.cache/pip \
       ".[${EXTRAS}]" "${TENSORRT}"
 
 FROM base
-RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin streamcell \
+RUN groupadd --gid 10001 streamcell \
+ && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin streamcell \
  && install -d -o streamcell -g streamcell /data
 COPY --from=build /opt/streamcell /opt/streamcell
 LABEL org.opencontainers.image.title="streamcell-cuda" \
       org.opencontainers.image.description="Streaming inference for recurrent models, on NVIDIA GPUs" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="Apache-2.0"
-ENV PATH=/opt/streamcell/bin:${PATH} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+# ONNX Runtime reports its use to its maker unless told not to.
+ENV PATH=/opt/streamcell/bin:${PATH} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ORT_DISABLE_TELEMETRY=1 \
     NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 USER 10001:10001
 WORKDIR /data

@@ -25,7 +25,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
  && /opt/streamcell/bin/pip install -c constraints.txt --extra-index-url "${TORCH_INDEX}" ".[${EXTRAS}]"
 
 FROM python:${PYTHON}
-RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin streamcell \
+RUN groupadd --gid 10001 streamcell \
+ && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin streamcell \
  && install -d -o streamcell -g streamcell /data
 COPY --from=build /opt/streamcell /opt/streamcell
 LABEL org.opencontainers.image.title="streamcell-trainer" \
@@ -33,7 +34,8 @@ LABEL org.opencontainers.image.title="streamcell-trainer" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="Apache-2.0"
 # Some libraries keep caches in a home directory, which may be read-only or somebody else's.
-ENV PATH=/opt/streamcell/bin:${PATH} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+# ONNX Runtime reports its use to its maker unless told not to.
+ENV PATH=/opt/streamcell/bin:${PATH} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ORT_DISABLE_TELEMETRY=1 \
     MPLCONFIGDIR=/tmp/matplotlib XDG_CACHE_HOME=/tmp/cache
 USER 10001:10001
 WORKDIR /data

@@ -133,6 +133,12 @@ def test_the_port_is_the_default_one(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DOCKERFILES)
+def test_nothing_reports_home(name: str) -> None:
+    """ONNX Runtime's telemetry is off in every image."""
+    assert "ORT_DISABLE_TELEMETRY=1" in " ".join(dockerfile(name).all("ENV"))
+
+
+@pytest.mark.parametrize("name", DOCKERFILES)
 def test_the_comments_name_what_there_is(name: str) -> None:
     """Files after -f and names after --build-arg in the commands at the top."""
     found = dockerfile(name)
