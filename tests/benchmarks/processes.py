@@ -33,6 +33,8 @@ class Pipeline:
     snapshot_every_s: float = 30.0
     threads: int = 1
     max_rows: int | None = None
+    assign: str = "group"
+    log_level: str = "warning"
 
     def write(self, folder: Path) -> tuple[Path, int]:
         """The TOML file, and the port of its metrics."""
@@ -52,6 +54,7 @@ brokers = "{self.brokers}"
 topic = "{self.topic}"
 payload = "{self.payload}"
 client = "confluent"
+assign = "{self.assign}"
 
 [pipeline.sink]
 type = "kafka"
@@ -71,7 +74,8 @@ snapshot_every_s = {self.snapshot_every_s}
 port = {port}
 
 [log]
-level = "warning"
+level = "{self.log_level}"
+format = "json"
 """,
             encoding="utf-8",
         )
