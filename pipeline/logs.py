@@ -36,7 +36,8 @@ _SECRET_TEXT = re.compile(
     rf"((?:{_WORDS})\w*[\"']?\s*[=:]\s*)(?:bearer\s+|basic\s+)?(?:\"[^\"]*\"|'[^']*'|[^\s,;&\"']+)",
     re.IGNORECASE,
 )
-_URL_PASSWORD = re.compile(r"(\w://[^/\s:@]*:)[^/\s@]+@")
+# Up to the last @ of the word: passwords may hold what an address should have escaped.
+_URL_PASSWORD = re.compile(r"(\w://[^/\s:@]*:)[^\s\"'<>]+@")
 
 
 def configure_logs(
@@ -107,13 +108,18 @@ def mask_secrets(
     return {key: _masked(key, value) for key, value in event.items()}
 
 
+def masked(text: str) -> str:
+    """``text`` without the secrets that a log line would not show either."""
+    return _URL_PASSWORD.sub(rf"\1{MASK}@", _SECRET_TEXT.sub(rf"\1{MASK}", text))
+
+
 def _masked(key: object, value: object) -> object:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(key, str) and _SECRET_KEY.search(key):
         return MASK
     if isinstance(value, str):
-        return _URL_PASSWORD.sub(rf"\1{MASK}@", _SECRET_TEXT.sub(rf"\1{MASK}", value))
+        return masked(value)
     if isinstance(value, bytes):
         return _masked(None, value.decode("utf-8", "backslashreplace"))
     if isinstance(value, Mapping):

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 import threading
 
@@ -16,12 +17,12 @@ import uvicorn
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pipeline.errors import ConfigError
+from pipeline.logs import masked
 from pipeline.monitor.access import Access, Guard
 from pipeline.monitor.http import TimedProtocol
 from pipeline.monitor.members import Members, verdict
@@ -65,11 +66,12 @@ class Monitor:
     def start(self) -> None:
         """Listen and return; raises ConfigError if the address can't be had."""
         listener = _listen(self.bind, self.port)
-        self.port = listener.getsockname()[1]
+        address, self.port = listener.getsockname()[:2]
+        local = ipaddress.ip_address(address.partition("%")[0]).is_loopback
         leaving = asyncio.Event()
         self._server = _Server(
             uvicorn.Config(
-                self._app(leaving),
+                self._app(leaving, local=local),
                 http=TimedProtocol,
                 ws="none",
                 lifespan="off",
@@ -93,6 +95,13 @@ class Monitor:
             self.stop()
             raise ConfigError("http", [f"the server on {self.bind}:{self.port} did not come up"])
         log.info("monitor listening", bind=self.bind, port=self.port)
+        if not local:
+            log.warning(
+                "http.bind is open to the network: whoever reaches it reads metrics and health, "
+                "and the live page's token crosses it in the clear; put a proxy with TLS in front",
+                bind=self.bind,
+                live_page="closed" if self._access.closed else "with the token",
+            )
 
     def stop(self) -> None:
         """End all connections and the thread; twice is fine."""
@@ -102,21 +111,22 @@ class Monitor:
         self._thread.join(STOP_S)
         self._server = self._thread = None
 
-    def _app(self, leaving: asyncio.Event) -> Starlette:
+    def _app(self, leaving: asyncio.Event, *, local: bool) -> Guard:
         routes = [
             Route("/healthz", self._healthz),
             Route("/readyz", self._readyz),
             Route("/metrics", self._metrics),
             *Page(self._members, self._access, leaving).routes(),
         ]
-        return Starlette(routes=routes, middleware=[Middleware(Guard)])
+        # Around everything: an answer to a defect needs its headers, too.
+        return Guard(Starlette(routes=routes), local=local)
 
     async def _healthz(self, _: Request) -> Response:
         found = verdict(self._members())
         return JSONResponse(
             {
                 "status": "alive" if found.alive else "failed",
-                "reasons": found.faults,
+                "reasons": [masked(fault) for fault in found.faults],
                 "heartbeat_age_s": round(found.beat_age_s, 3),
             },
             200 if found.alive else 503,
@@ -124,7 +134,7 @@ class Monitor:
 
     async def _readyz(self, _: Request) -> Response:
         found = verdict(self._members())
-        reasons = [*found.faults, *found.waiting]
+        reasons = [masked(reason) for reason in (*found.faults, *found.waiting)]
         return JSONResponse(
             {"status": "waiting" if reasons else "ready", "reasons": reasons},
             503 if reasons else 200,

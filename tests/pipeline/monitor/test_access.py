@@ -69,7 +69,7 @@ def test_token_in_the_address_sets_a_cookie_that_opens(site: Site) -> None:
     """Once in the address, then the cookie is enough; it is not the token and no script sees it."""
     first = site.get(f"/?token={TOKEN}")
     assert first.status == 200
-    assert b"<main>" in first.body
+    assert b"<main" in first.body
     cookie, *attributes = first.headers["set-cookie"].split("; ")
     assert {"httponly", "samesite=strict", "path=/"} <= {word.lower() for word in attributes}
     assert TOKEN not in cookie

@@ -190,14 +190,14 @@ def test_other_methods_bodies_and_long_queries_are_refused(site: Site) -> None:
     assert answer.getheader("connection") == "close"
     connection.close()
     with raw(site) as chunked:
-        chunked.sendall(b"POST /live HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        chunked.sendall(b"POST /live HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
         assert b" 413 " in chunked.recv(1000)
 
 
 def test_a_giant_head_is_refused(site: Site) -> None:
     """Headers are bounded, so memory is."""
     with raw(site) as connection:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n")
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n")
         connection.sendall(b"X: " + b"y" * (server.MAX_HEADER_BYTES + 1) + b"\r\n")
         assert b" 400 " in connection.recv(1000)
 
@@ -205,7 +205,7 @@ def test_a_giant_head_is_refused(site: Site) -> None:
 def test_requests_that_never_end_are_cut(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A silent connection, half a head, and half a head after a full request."""
     monkeypatch.setattr(monitor_http, "REQUEST_S", 0.2)
-    whole = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+    whole = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
     for before, start in ((b"", b""), (b"", whole[:20]), (whole, whole[:20])):
         with raw(site) as connection:
             connection.sendall(before)
@@ -362,7 +362,7 @@ def test_a_client_that_stops_reading_holds_nobody_up(site: Site) -> None:
     """Others still get their events."""
     lazy = raw(site)
     lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    lazy.sendall(f"GET /live HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
+    lazy.sendall(f"GET /live HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
     with viewer(site) as seen:
         messages = seen.messages()
         for _ in range(2):
