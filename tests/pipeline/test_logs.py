@@ -154,6 +154,7 @@ SECRET = "hunter2-xyz"  # noqa: S105  # what must not be seen
         {"token": SECRET.encode()},
         {"url": f"http://127.0.0.1/?token={SECRET}&x=1"},
         {"broker": f"kafka://user:{SECRET}@host:9092"},
+        {"camera": f"rtsp://user:a/b{SECRET}@c@host:9092/live"},
         {"text": f'{{"client_secret": "{SECRET}"}}'},
         {"text": f"Authorization: Bearer {SECRET}"},
         {"jaas": f'password="{SECRET}";'},
