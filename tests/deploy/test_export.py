@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.cli import app
-from export.untrained import untrained_anomaly_bundle
 from pipeline.bundle import read_bundle
 from pipeline.engines.choose import probe
 from pipeline.errors import BundleError, DataError, EngineError, ParityError
+from tests import untrained
 from tests.pipeline.bundles import lstm_model, manifest, save
 
 
@@ -20,7 +20,7 @@ from tests.pipeline.bundles import lstm_model, manifest, save
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle, exported once."""
     path = tmp_path_factory.mktemp("export") / "model.onnx"
-    untrained_anomaly_bundle(path, features=2, hidden=16, layers=1)
+    path.write_bytes(untrained.anomaly(2, 16))
     return path
 
 

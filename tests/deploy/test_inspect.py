@@ -9,8 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.cli import app
-from export.untrained import untrained_anomaly_bundle, untrained_forecast_bundle
+from pipeline.bundle import read_bundle
 from pipeline.manifest import Feature
+from tests import untrained
 from tests.pipeline.bundles import small_bundle
 
 
@@ -24,16 +25,16 @@ def said(*arguments: str) -> str:
 def test_a_forecasters_manifest_is_shown(tmp_path: Path) -> None:
     """Its step, its parts, what rows may lack and what the model takes from their times."""
     path = tmp_path / "load.onnx"
-    untrained_forecast_bundle(path, ("load", "heat"), horizons=(1, 24))
+    path.write_bytes(untrained.forecast())
     text = said(str(path))
-    for words in ("(forecast)", "3600 s", "may lack", "load, heat", "elapsed_s, day", "horizons"):
+    for words in ("(forecast)", "3600 s", "may lack", "a, b", "elapsed_s, day", "horizons"):
         assert words in text
 
 
 def test_what_a_bundle_does_not_have_is_not_shown(tmp_path: Path) -> None:
     """An anomaly bundle takes whole rows and nothing of their times."""
     path = tmp_path / "press.onnx"
-    untrained_anomaly_bundle(path, features=2, hidden=4, layers=1)
+    path.write_bytes(untrained.anomaly(2, 16))
     text = said(str(path))
     assert "threshold = 0.5" in text
     assert "may lack" not in text
@@ -56,8 +57,8 @@ def test_units_in_brackets_are_shown(tmp_path: Path) -> None:
 def test_json_is_the_whole_manifest(tmp_path: Path) -> None:
     """Programs get what is in the file."""
     path = tmp_path / "press.onnx"
-    manifest = untrained_anomaly_bundle(path, features=2, hidden=4, layers=1)
-    assert json.loads(said(str(path), "--json")) == json.loads(manifest.to_json())
+    path.write_bytes(untrained.anomaly(2, 16))
+    assert json.loads(said(str(path), "--json")) == json.loads(read_bundle(path).manifest.to_json())
 
 
 def test_tables_are_cut(tmp_path: Path) -> None:

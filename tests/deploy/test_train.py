@@ -29,6 +29,11 @@ def csv(path: Path, rows: int = 300) -> Path:
     return path
 
 
+def interrupt(self: object, note: str) -> None:
+    """Ctrl-C after the first epoch."""
+    raise KeyboardInterrupt
+
+
 def train(*arguments: object) -> Result:
     """Run the command; deliberate errors come back as the result's exception."""
     return CliRunner().invoke(app, ["anomaly", *map(str, arguments), *QUICK])
@@ -81,10 +86,6 @@ def test_a_folder_and_chosen_columns(tmp_path: Path) -> None:
 def test_an_interrupt_can_be_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C keeps the checkpoint and says how to go on; doing so finishes the training."""
     data, out = csv(tmp_path / "press.csv"), tmp_path / "out"
-
-    def interrupt(self: object, note: str) -> None:
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
         patch.setattr("deploy.commands.train.job.Stages.advance", interrupt)
         found = train("--data", data, "--out", out)
@@ -111,7 +112,7 @@ def test_mistakes_are_told_before_anything_is_trained(tmp_path: Path) -> None:
     assert not out.exists()
 
 
-def test_forecasts_share_the_command_line(tmp_path: Path) -> None:
+def test_forecasts_share_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows with empty cells; horizons, quantiles and targets as asked; a resume goes on."""
     data, out = csv(tmp_path / "press.csv", 400), tmp_path / "out"
     lines = data.read_text().splitlines()
@@ -120,11 +121,13 @@ def test_forecasts_share_the_command_line(tmp_path: Path) -> None:
     asked = ["forecast", "--data", str(data), "--out", str(out), "--features", "current,torque"]
     asked += ["--horizons", "1,5", "--quantiles", "0.25,0.5,0.75", "--targets", "torque"]
     asked += ["--look-back", "24", "--set", "segment=8", "--hidden", "6", "--epochs", "2"]
-    for more in ([], ["--resume"]):
-        found = CliRunner().invoke(app, [*asked, *more], env={"COLUMNS": "120"})
-        assert found.exit_code == 0, found.output
-        for word in ("press: 1 values are missing", "5 ahead", "persistence", "Within the band"):
-            assert word in found.output
+    with monkeypatch.context() as patch:
+        patch.setattr("deploy.commands.train.job.Stages.advance", interrupt)
+        assert CliRunner().invoke(app, asked).exit_code == 130
+    found = CliRunner().invoke(app, [*asked, "--resume"], env={"COLUMNS": "120"})
+    assert found.exit_code == 0, found.output
+    for word in ("press: 1 values are missing", "5 ahead", "persistence", "Within the band"):
+        assert word in found.output
     manifest = read_bundle(out / "press.onnx").manifest
     assert manifest.head["targets"] == ["torque"]
     assert manifest.head["horizons"] == [1, 5]

@@ -10,11 +10,12 @@ import pytest
 from export.convert import Wanted, convert, explain
 from export.gate import Line, Verdict, compare
 from export.speed import Profile
-from export.untrained import untrained_anomaly_bundle, untrained_forecast_bundle
+from export.untrained import untrained_forecast_bundle
 from pipeline.block import Float32
 from pipeline.bundle import Bundle, read_bundle
 from pipeline.engines.onnx import OnnxEngine
 from pipeline.errors import BundleError, DataError, ParityError
+from tests import untrained
 from tests.pipeline.bundles import small_bundle
 from trainer.rows import Series
 
@@ -25,7 +26,7 @@ HOUR_US = 3_600_000_000
 def anomaly(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """A small detector."""
     path = tmp_path_factory.mktemp("gate") / "anomaly.onnx"
-    untrained_anomaly_bundle(path, features=2, hidden=16, layers=1)
+    path.write_bytes(untrained.anomaly(2, 16))
     return read_bundle(path)
 
 

@@ -38,7 +38,7 @@ def anomaly(folder: Path) -> Bundle:
 @pytest.fixture(scope="module")
 def forecast(folder: Path) -> Bundle:
     """Its gate weights are sliced on the way to a product."""
-    untrained_forecast_bundle(folder / "forecast.onnx", hidden=64)
+    untrained_forecast_bundle(folder / "forecast.onnx", hidden=64, look_back=48, horizons=(1, 24))
     return read_bundle(folder / "forecast.onnx")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from export.untrained import untrained_anomaly_bundle
+from tests import untrained
 from tests.recovery.rig import kill_all
 
 
@@ -22,5 +22,5 @@ def nothing_left_behind() -> Iterator[None]:
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle of three features, small enough that the process's start is what takes time."""
     path = tmp_path_factory.mktemp("bundle") / "small.onnx"
-    untrained_anomaly_bundle(path, features=3, hidden=8, layers=1)
+    path.write_bytes(untrained.anomaly())
     return path

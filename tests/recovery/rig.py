@@ -70,7 +70,7 @@ def kill_all() -> None:
     while _started:
         process = _started.pop()
         process.kill()
-        process.wait()
+        process.wait(PATIENCE_S)
 
 
 def make_topics(brokers: str, *names: str) -> None:

@@ -11,14 +11,14 @@ import pytest
 
 from tests.brokers import Broker
 from tests.pipeline.engines.silero import describe
-from tests.recovery.rig import Feeder, Outputs, Pipeline, Record, make_topics
+from tests.recovery.rig import PATIENCE_S, Feeder, Outputs, Pipeline, Record, make_topics
 
 STREAMS = 12
-RECORDS = 3000
+RECORDS = 2000
 RATE = 1500.0
 CHUNK = 512
 FLUSH = 25  # chunks: 800 ms
-KILLS = 3
+KILLS = 2
 TOLERANCE = 1e-4
 
 
@@ -80,9 +80,9 @@ def test_kills_lose_and_double_no_sample(noida: Broker, tmp_path: Path, guarante
         more = int(rng.integers(1, chunks // (KILLS + 1)))
         seen.wait(min(seen.read() + more, chunks - 1), process)
         process.kill()
-        process.wait()
+        process.wait(PATIENCE_S)
     process = rough.start()
-    feeder.join()
+    feeder.join(PATIENCE_S)
     calm = Pipeline(tmp_path, out=topics["calm"], **common)
     calm_process = calm.start()
     reference = Outputs(noida.address, topics["calm"])

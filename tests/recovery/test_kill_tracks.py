@@ -18,12 +18,12 @@ from pipeline.tracking.frames import Frame
 from tests.brokers import Broker
 from tests.pipeline.tracking.bundles import motion_bundle
 from tests.pipeline.tracking.walks import INTERVAL_US, crowd
-from tests.recovery.rig import Feeder, Outputs, Pipeline, Record, make_topics
+from tests.recovery.rig import PATIENCE_S, Feeder, Outputs, Pipeline, Record, make_topics
 
 CAMERAS = 6
-FRAMES = 250
+FRAMES = 160
 RATE = 400.0  # frames/s of all cameras: kills fall into the stream, not behind it
-KILLS = 3
+KILLS = 2
 TOLERANCE = 0.05  # pixels
 SEED = 8
 
@@ -111,9 +111,9 @@ def test_kills_change_nobodys_track(noida: Broker, tmp_path: Path, guarantee: st
         more = int(rng.integers(1, len(expected) // (KILLS + 1)))
         seen.wait(min(seen.read() + more, len(expected) - 1), process)
         process.kill()
-        process.wait()
+        process.wait(PATIENCE_S)
     process = rough.start()
-    feeder.join()
+    feeder.join(PATIENCE_S)
     seen.wait(len(expected), process)
     rough.stop(process)
     seen.read(1.0)

@@ -13,14 +13,12 @@ import numpy as np
 from export.lowered import lowered_bundle
 from export.precision import Lowered, Target
 from export.reference import TorchEngine
-from export.untrained import untrained_anomaly_bundle, untrained_forecast_bundle
-from export.untrained_speech import untrained_speech_bundle
-from export.untrained_tracking import untrained_tracking_bundle
 from pipeline.block import Float32
 from pipeline.bundle import Bundle, read_bundle
 from pipeline.engines.base import Engine
 from pipeline.engines.onnx import OnnxEngine
 from pipeline.engines.tensorrt import TensorRtEngine
+from tests import untrained
 from tests.pipeline.bundles import small_bundle
 
 MAX_ROWS = 512
@@ -56,39 +54,24 @@ FP16 = Precision(alike=2e-3, step=5e-3, drift=2e-2)
 INT8 = Precision(alike=2e-2, step=0.2, drift=0.3)  # a value on the edge of two steps may round up
 
 
-def _anomaly(folder: Path) -> Path:
-    path = folder / "anomaly.onnx"
-    untrained_anomaly_bundle(path, features=3, hidden=8, layers=1)
-    return path
+def _lying(content: Callable[[], bytes]) -> Callable[[Path], Path]:
+    """Makes a file of it in a folder."""
 
+    def write(folder: Path) -> Path:
+        path = folder / "bundle.onnx"
+        path.write_bytes(content())
+        return path
 
-def _forecast(folder: Path) -> Path:
-    path = folder / "forecast.onnx"
-    untrained_forecast_bundle(path, hidden=8, look_back=12, segment=4, horizons=(1, 4))
-    return path
-
-
-def _speech(folder: Path) -> Path:
-    path = folder / "speech.onnx"
-    head = {"form": "keywords", "thresholds": [0.5] * 2, "smooth_s": 0.0, "refractory_s": 1.0}
-    shape = {"channels": 6, "hidden": 8, "layers": 1}
-    untrained_speech_bundle(path, head, ("go", "stop"), sample_rate_hz=8000, chunk_ms=40, **shape)
-    return path
-
-
-def _tracking(folder: Path) -> Path:
-    path = folder / "tracking.onnx"
-    untrained_tracking_bundle(path, "lstm", hidden=8)
-    return path
+    return write
 
 
 # A new task's bundle joins every test by being listed here.
 TASKS: dict[str, Callable[[Path], Path]] = {
     "lstm": small_bundle,
-    "anomaly": _anomaly,
-    "forecast": _forecast,
-    "speech": _speech,
-    "tracking": _tracking,
+    "anomaly": _lying(untrained.anomaly),
+    "forecast": _lying(untrained.forecast),
+    "speech": _lying(untrained.keywords),
+    "tracking": _lying(lambda: untrained.motion("lstm")),
 }
 
 # A forecaster's state is a window of rows, in which nothing builds up.
