@@ -5,7 +5,8 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 BROKER = noida-db==0.2.3
 VAD = silero-vad==6.2.3
-PYTEST_ARGS ?= -n 2 --dist loadfile --max-worker-restart 0
+# Files in the order they are collected in: the long ones of tests/deploy come first.
+PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 STUDY_ARGS ?=
 DEMO_ARGS ?=
 
