@@ -27,7 +27,7 @@ CASES = (
     ),
     Case(
         "StreamcellProcessRestarts",
-        quiet=4,
+        quiet=6,
         minutes=10,
         ill={
             "process_start_time_seconds": "0 _ 60 _ 120 _ 180x20",
@@ -60,7 +60,7 @@ CASES = (
     ),
     Case(
         "StreamcellPipelineRestarts",
-        quiet=3,
+        quiet=4,
         minutes=8,
         ill={"streamcell_pipeline_restarts_total": "0x1 1 2 3 4x20"},
         well={

@@ -52,6 +52,7 @@ CASES = (
         ill={LAG: "360000-60x120", READ: "0+6000x120"},
         well={
             "is done within the hour": {LAG: "360000-6000x60 0x60", READ: "0+6000x120"},
+            "has few rows": {LAG: "90x120", READ: "0+1x120"},
             "always has some in flight": {LAG: "3000x120", READ: "0+6000x120"},
             "recovers": {LAG: "360000-60x120", READ: "0+6000x120", **RECOVERING},
         },
@@ -80,6 +81,7 @@ CASES = (
             },
             "has rows again": {ROWS: "0+60x80 4800x10 4800+60x40", LAG: "0x120"},
             "does not read": {ROWS: "0+60x80 4800x40", LAG: "500x120"},
+            "recovers": {ROWS: "0+60x80 4800x40", LAG: "0x120", **RECOVERING},
             "never had rows": {ROWS: "0x120", LAG: "0x120"},
             "has no past": {ROWS: "_x69 0+60x10 600x60", LAG: "0x120"},
         },
@@ -112,6 +114,7 @@ CASES = (
                 f"{DROPPED}camera_rate": "0+1200x40",
                 ROWS: "0+300x40",
             },
+            "recovers": {f"{DROPPED}camera_overload": "0+600x40", ROWS: "0+60x40", **RECOVERING},
             "has hardly any frames": {f"{DROPPED}camera_overload": "0+6x40", ROWS: "0+3x40"},
         },
     ),
@@ -122,6 +125,7 @@ CASES = (
         ill={f"{DROPPED}microphone_overflow": "1+1x20"},
         well={
             "lost it once": {f"{DROPPED}microphone_overflow": "0x3 1x30"},
+            "recovers": {f"{DROPPED}microphone_overflow": "1+1x20", **RECOVERING},
             "was stopped": {f"{DROPPED}microphone_stopped": "0+10x30"},
         },
     ),
@@ -151,7 +155,7 @@ CASES = (
         ill={DEAD: "0+60x40", ROWS: "0+1200x40"},
         well={
             "rejects one in two hundred": {DEAD: "0+6x40", ROWS: "0+1200x40"},
-            "rejects one of very few": {DEAD: "0x3 1x40", ROWS: "0+1x40"},
+            "rejects some of very few": {DEAD: "0+0.25x40", ROWS: "0+1x40"},
             "has no input": {DEAD: "60x40", ROWS: "60x40"},
             "was just started": {DEAD: "0+60x40", ROWS: "0+1200x40", **JUST_STARTED},
         },
@@ -162,6 +166,7 @@ CASES = (
         minutes=15,
         ill={DEAD: "0+900x40", ROWS: "0+1200x40"},
         well={
+            "recovers": {DEAD: "0+900x40", ROWS: "0+1200x40", **RECOVERING},
             "rejects a quarter": {DEAD: "0+300x40", ROWS: "0+1200x40"},
             "rejects all of very few": {DEAD: "0x3 1 2 3x40", ROWS: "0x3 1 2 3x40"},
         },
@@ -175,7 +180,7 @@ CASES = (
             "has that many streams": {OPENED: "0+0.1x75 8+10x60", STREAMS: "1000x120"},
             "always has many": {OPENED: "0+10x120", STREAMS: "100x120"},
             "has few streams": {OPENED: "0x75 0+0.5x60", STREAMS: "3x120"},
-            "has no past": {OPENED: "_x74 0+10x60", STREAMS: "100x120"},
+            "has little past": {OPENED: "_x39 0+0.1x35 4+10x60", STREAMS: "100x120"},
             "was just started": {
                 OPENED: "0+0.1x75 8+10x60",
                 STREAMS: "100x120",
