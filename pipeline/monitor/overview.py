@@ -6,9 +6,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from pipeline.logs import masked
 from pipeline.monitor.cursor import Cursor
 from pipeline.monitor.members import Member, Members
 from pipeline.monitor.status import Status
+
+MAX_TEXT = 1000  # characters of an error
 
 
 class Overview:
@@ -39,12 +42,12 @@ def standing(member: Member) -> dict[str, Any]:
     return {
         "name": member.name,
         "state": condition.state,
-        "failure": condition.failure,
+        "failure": masked(condition.failure)[:MAX_TEXT],
         "restarts": condition.restarts,
         "retry_s": round(condition.retry_s, 1),
         "loop": status.get("state", "starting"),
         "recovery": status.get("recovery"),
-        "waiting": [*health.faults(), *health.waiting],
+        "waiting": [masked(one)[:MAX_TEXT] for one in (*health.faults(), *health.waiting)],
     }
 
 
