@@ -16,6 +16,7 @@ from pipeline.sinks.mqtt import MqttSink
 from pipeline.sources.mqtt import MqttSource
 from pipeline.sources.mqtt_access import MqttAccess
 from tests.pipeline.bundles import manifest
+from tests.shared import REPOSITORY
 
 SECRET = "hunter2"  # noqa: S105 - nobody's
 
@@ -94,6 +95,18 @@ def test_what_can_not_work_is_refused(
         load(tmp_path, source, sink, topic=topic, out=out)
     assert told in str(caught.value)
     assert SECRET not in str(caught.value)
+
+
+def test_the_documentations_example_loads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it stands, given the secret that it names."""
+    page = (REPOSITORY / "docs" / "mqtt.md").read_text(encoding="utf-8")
+    path = tmp_path / "pipeline.toml"
+    path.write_text(page.split("```toml\n")[1].split("```")[0], encoding="utf-8")
+    monkeypatch.setenv("MQTT_PASSWORD", SECRET)
+    (config,) = load_config(path).pipeline
+    assert (config.source.type, config.sink.type) == ("mqtt", "mqtt")
 
 
 def test_a_sink_behind_another_source_needs_a_broker(tmp_path: Path) -> None:

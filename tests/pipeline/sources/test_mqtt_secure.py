@@ -17,6 +17,7 @@ from pipeline.errors import SourceError
 from pipeline.monitor.health import Vitals
 from pipeline.sources.mqtt import MqttSource
 from pipeline.sources.mqtt_access import MqttAccess
+from tests.certificates import self_signed
 from tests.mosquitto import Mosquitto
 from tests.pipeline.sources.rigs import Desk, Reader
 from tests.shared import missing
@@ -30,26 +31,14 @@ keyfile {folder}/broker.key
 """
 
 
-def certificate(folder: Path, name: str) -> None:
-    """A certificate that is its own authority, for loopback."""
-    if shutil.which("openssl") is None or shutil.which("mosquitto_passwd") is None:
-        missing("needs openssl and mosquitto_passwd")
-    subprocess.run(
-        f"openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN={name} -addext "
-        f"subjectAltName=IP:127.0.0.1 -keyout {name}.key -out {name}.pem".split(),
-        cwd=folder,
-        check=True,
-        capture_output=True,
-        timeout=30,
-    )
-
-
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Mosquitto, Path]]:
     """The broker, and the folder with the authorities: the broker's and a stranger's."""
     folder = tmp_path_factory.mktemp("secure-mosquitto")
-    certificate(folder, "broker")
-    certificate(folder, "other")
+    for name in ("broker", "other"):
+        self_signed(folder, name)
+    if shutil.which("mosquitto_passwd") is None:
+        missing("needs mosquitto_passwd, which comes with mosquitto")
     subprocess.run(
         ["mosquitto_passwd", "-b", "-c", "users", "edge", PASSWORD],
         cwd=folder,
