@@ -245,10 +245,12 @@ def test_what_a_pipeline_did_before_its_restart_stays(chromium: Browser, works: 
     chromium.run("""
       import('/static/fleet.js').then(({ Fleet }) => {
         const fleet = new Fleet();
-        const none = (rows) => rows.map(() => 0);
-        const tell = (name, boot, first, from, rows) => fleet.apply({ time: 1, pipelines: [{ name,
-          view: { boot, first, status: {}, seconds: {
-            from, rows, rejects: none(rows), events: none(rows), p99: rows.map(() => null) } } }] });
+        const all = (rows, value) => rows.map(() => value);
+        const tell = (name, boot, first, from, rows) => {
+          const [rejects, events, p99] = [all(rows, 0), all(rows, 0), all(rows, null)];
+          const view = { boot, first, status: {}, seconds: { from, rows, rejects, events, p99 } };
+          fleet.apply({ time: 1, pipelines: [{ name, view }] });
+        };
         tell('a', 'one', true, 100, [1, 2, 3]);
         tell('a', 'one', false, 103, [4]);
         tell('a', 'two', true, 101, [0, 0, 10, 5]);
@@ -259,7 +261,7 @@ def test_what_a_pipeline_did_before_its_restart_stays(chromium: Browser, works: 
 
 
 def test_many_seconds_are_drawn_as_few_points(chromium: Browser, works: Works) -> None:
-    """The mean of some seconds each, or the most; seconds of which nothing is known are no zeros."""
+    """The mean of some seconds each, or the most; what is not known is no zero."""
     visit(chromium, works)
     chromium.run("""
       import('/static/seconds.js').then(({ most, thinned }) => {
