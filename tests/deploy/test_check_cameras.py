@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 
+from deploy.cli import main
 from pipeline.bundle import read_bundle
 from pipeline.errors import ConfigError
 from tests.pipeline.bundles import anomaly_bundle
@@ -32,18 +35,35 @@ type = "console"
 """
 
 
-def check(folder: Path, detector: str) -> subprocess.CompletedProcess[str]:
-    """The command's answer for a detector's table."""
+def file(folder: Path, detector: str) -> str:
+    """A configuration with this detector's table."""
     motion_bundle(folder, "constant_velocity")
     path = folder / "plaza.toml"
     path.write_text(FILE.format(detector=detector))
-    command = [sys.executable, "-m", "deploy", "check", str(path)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return str(path)
+
+
+def check(folder: Path, detector: str) -> subprocess.CompletedProcess[str]:
+    """The command's answer for a detector's table, in this process."""
+    words = ["streamcell", "check", file(folder, detector)]
+    out, errors = io.StringIO(), io.StringIO()
+    with (
+        redirect_stdout(out),
+        redirect_stderr(errors),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as ended:
+            main()
+    code = ended.value.code
+    assert isinstance(code, int)
+    return subprocess.CompletedProcess(words, code, out.getvalue(), errors.getvalue())
 
 
 def test_it_names_cameras_and_detector(tmp_path: Path) -> None:
     """And nothing else: no log line is in the answer."""
-    answer = check(tmp_path, 'kind = "hog"')
+    command = [sys.executable, "-m", "deploy", "check", file(tmp_path, 'kind = "hog"')]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert answer.returncode == 0, answer.stderr
     lines = [line.split(maxsplit=1) for line in answer.stdout.splitlines()]
     assert ["source", "cameras: entrance, yard"] in lines

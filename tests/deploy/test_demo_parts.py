@@ -22,6 +22,7 @@ from deploy.demo.scene import Scene
 from deploy.demo.transport import FileTransport, KafkaTransport
 from pipeline.config import load_config
 from pipeline.errors import ConfigError, SourceError
+from tests.processes import gone_afterwards
 
 
 def alive(pid: int) -> bool:
@@ -87,9 +88,10 @@ def test_children_end_with_a_killed_parent(tmp_path: Path) -> None:
         "print(child.pid, flush=True)\n"
         "time.sleep(600)\n"
     )
-    with subprocess.Popen(
+    started = subprocess.Popen(
         [sys.executable, "-c", script, str(tmp_path / "log")], stdout=subprocess.PIPE, text=True
-    ) as parent:
+    )
+    with gone_afterwards(started) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
         assert alive(pid)

@@ -30,6 +30,7 @@ from tests.pipeline.audio.sounds import write_wav
 from tests.pipeline.audio.spelling import CHUNK, KEYWORDS, RATE, spelling_bundle, spoken
 from tests.pipeline.bundles import anomaly_bundle
 from tests.pipeline.sources.virtual_microphone import VirtualMicrophone, until
+from tests.processes import gone_afterwards
 from tests.shared import REPOSITORY
 
 
@@ -135,11 +136,8 @@ def command(*words: object, **environment: str) -> Iterator[subprocess.Popen[str
         cwd=REPOSITORY,
         env={**os.environ, "PULSE_SOURCE": "mono.monitor", **environment},
     )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    with gone_afterwards(process):
+        yield process
 
 
 def test_a_microphone_is_heard(microphone: VirtualMicrophone, bundle: Path) -> None:

@@ -27,6 +27,7 @@ from pipeline.errors import BundleError, ConfigError, EngineError, SinkError, So
 from tests.brokers import free_port
 from tests.pipeline.bundles import anomaly_bundle
 from tests.pipeline.tracking.bundles import motion_bundle
+from tests.processes import gone_afterwards
 from tests.shared import REPOSITORY
 from trainer.tracking.mot import read_mot
 from trainer.tracking.score import Truth
@@ -124,13 +125,14 @@ def test_ctrl_c_finishes_the_files(video: Path, model: Path, tmp_path: Path) -> 
     out, mot = tmp_path / "out.mp4", tmp_path / "tracks.txt"
     files = ["--out", out, "--records", mot]
     words = [video, "--model", model, "--detector", DETECTOR, "--layout", "yolov8"]
-    with subprocess.Popen(
+    started = subprocess.Popen(
         [sys.executable, "-m", "deploy", "track", *map(str, words), "--live", *map(str, files)],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    ) as process:
+    )
+    with gone_afterwards(started) as process:
         while not mot.exists() and process.poll() is None:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
@@ -164,7 +166,7 @@ def test_a_camera_that_is_not_there_is_waited_for(model: Path, tmp_path: Path) -
     """Until Ctrl-C; then it says that nothing came, and not what the password is."""
     url = f"http://user:secret@127.0.0.1:{free_port()}/cam"
     words = [url, "--model", model, "--detector", DETECTOR, "--layout", "yolov8"]
-    with subprocess.Popen(
+    started = subprocess.Popen(
         [
             sys.executable,
             "-m",
@@ -177,7 +179,8 @@ def test_a_camera_that_is_not_there_is_waited_for(model: Path, tmp_path: Path) -
         cwd=REPOSITORY,
         stderr=subprocess.PIPE,
         text=True,
-    ) as process:
+    )
+    with gone_afterwards(started) as process:
         assert process.stderr is not None
         said = process.stderr.readline()
         process.send_signal(signal.SIGINT)

@@ -46,7 +46,7 @@ def test_a_picture_is_encoded_once() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert kept.jpeg(b"door", 5) == b"4x4"
     assert (counter.encoded, counter.most) == (1, 1)
     assert kept.jpeg(b"door", 6) is None

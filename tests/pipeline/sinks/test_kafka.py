@@ -19,7 +19,7 @@ from pipeline.encode.json_rows import JsonRows
 from pipeline.errors import SinkError
 from tests.brokers import Broker, make_topic, noida_broker
 from tests.pipeline.outputs import outputs
-from tests.pipeline.sinks.rigs import PRODUCERS, SOURCE_TOPIC, KafkaRig, consume
+from tests.pipeline.sinks.rigs import PRODUCERS, SOURCE_TOPIC, WAIT_S, KafkaRig, consume
 
 KEYS = [b"machine-%d" % at for at in range(40)]
 
@@ -155,7 +155,7 @@ def test_a_full_queue_waits_and_drops_nothing(own: Broker, client: str) -> None:
         sink.send(outputs([b"a"] * 1000, first_offset=first, score=np.zeros(1000)))
     assert time.monotonic() - began > 0.5, "the queue was never full"
     sink.flush()
-    timer.join()
+    timer.join(WAIT_S)
     assert [one.offset for one in rig.outputs()] == list(range(3001))
     sink.close()
 
@@ -173,7 +173,7 @@ def test_outputs_wait_for_a_broker_that_went(own: Broker, client: str) -> None:
         timer = threading.Timer(1.0, own.start)
         timer.start()
         sink.flush()
-        timer.join()
+        timer.join(WAIT_S)
         sink.close()
     assert [one.offset for one in rig.outputs()] == list(range(200))
 

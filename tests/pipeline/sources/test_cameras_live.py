@@ -198,7 +198,7 @@ def test_garbage_in_a_transport_stream_is_survived() -> None:
         rig.until(
             lambda: bool(rig.shots) and colour_of(rig.shots[-1].picture) == 2, "the stream goes on"
         )
-        sender.join()
+        sender.join(60)
         assert {colour_of(shot.picture) for shot in rig.shots} == {0, 2}
         assert rig.dropped[CORRUPT] >= 1
         all_accounted(rig)

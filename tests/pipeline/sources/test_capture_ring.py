@@ -48,7 +48,7 @@ def test_taking_waits_for_the_first_piece() -> None:
     thread = threading.Timer(0.05, ring.put, (noise(10).T, False))
     thread.start()
     assert len(ring.take(60)) == 1
-    thread.join()
+    thread.join(60)
 
 
 def test_nothing_gets_lost_between_two_threads() -> None:
@@ -66,7 +66,7 @@ def test_nothing_gets_lost_between_two_threads() -> None:
     while thread.is_alive() or ring.waiting:
         heard += [float(samples[0, 0]) for samples, _ in ring.take(0.001)]
         lost += ring.losses().samples
-    thread.join()
+    thread.join(60)
     lost += ring.losses().samples
     assert len(heard) + lost == pieces
     assert heard == sorted(set(heard))

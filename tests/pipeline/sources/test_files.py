@@ -156,7 +156,7 @@ def test_a_poll_wakes_up_for_a_new_line(tmp_path: Path) -> None:
     began = time.monotonic()
     assert one.poll(WAIT_S)
     assert time.monotonic() - began < WAIT_S / 2
-    timer.join()
+    timer.join(WAIT_S)
     one.close()
 
 

@@ -99,7 +99,7 @@ def test_a_broker_that_is_down_is_waited_for(tmp_path: Path, client: KafkaMaker)
         assert waiting.is_set()
     finally:
         structlog.reset_defaults()
-        starting.join()
+        starting.join(WAIT_S)
         source.close()
         broker.stop()
 
@@ -112,7 +112,7 @@ def test_waiting_ends_when_told_to_stop(client: KafkaMaker) -> None:
     timer.start()
     with structlog.testing.capture_logs(), pytest.raises(SourceError, match="told to stop"):
         source.open(Desk())
-    timer.join()
+    timer.join(WAIT_S)
     source.close()
 
 

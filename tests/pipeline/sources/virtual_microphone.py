@@ -99,8 +99,9 @@ class VirtualMicrophone:
         return Recorder(self, options)
 
     def _control(self, *words: str) -> subprocess.CompletedProcess[bytes]:
+        command = ["pactl", *words]
         return subprocess.run(
-            ["pactl", *words], env=self.environment, capture_output=True, check=False
+            command, env=self.environment, capture_output=True, check=False, timeout=WAIT_S
         )
 
 
@@ -164,7 +165,7 @@ class Recorder:
     def close(self) -> None:
         """Kill it, if it is still there."""
         self.process.kill()
-        self.process.communicate()
+        self.process.communicate(timeout=WAIT_S)
         self.log.close()
 
 

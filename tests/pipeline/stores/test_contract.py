@@ -17,6 +17,7 @@ from pipeline.errors import StoreError
 from pipeline.stores.base import SavedRows, Snapshot, Store
 from tests.pipeline.stores.places import HEAD, PLACES, WIDTH, Place, make_place, rows
 from tests.pipeline.stores.writer import KEYS
+from tests.processes import gone_afterwards
 from tests.shared import REPOSITORY
 
 keys = st.sampled_from([b"a", b"a\0", b"\xff", b"", "é".encode(), b"k" * 1024])
@@ -239,7 +240,7 @@ def test_reading_goes_on_while_another_thread_saves(store: Store) -> None:
         before = n
         if last:
             break
-    saver.join()
+    saver.join(60)
     assert not failed
     assert before == 29
 
@@ -250,7 +251,8 @@ def test_a_killed_process_leaves_a_whole_snapshot(place: Place, saves: int) -> N
     command = [sys.executable, "-m", "tests.pipeline.stores.writer", place.kind, place.location]
     said = 0
     for extra in range(2):  # the second process goes on where the first was killed
-        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=REPOSITORY) as process:
+        started = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=REPOSITORY)
+        with gone_afterwards(started) as process:
             assert process.stdout is not None
             for _ in range(saves + extra + 1):
                 said = int(process.stdout.readline())

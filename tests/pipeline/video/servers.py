@@ -126,7 +126,10 @@ class RtspCamera:
 
     def __init__(self, mounts: Iterable[str]) -> None:
         probe = [PYTHON, "-c", GSTREAMER]
-        if not Path(PYTHON).exists() or subprocess.run(probe, capture_output=True).returncode:
+        if (
+            not Path(PYTHON).exists()
+            or subprocess.run(probe, capture_output=True, timeout=WAIT_S).returncode
+        ):
             missing(
                 "needs GStreamer's RTSP server (apt install gir1.2-gst-rtsp-server-1.0 python3-gi "
                 "gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly)"
@@ -152,7 +155,7 @@ class RtspCamera:
     def kill(self) -> None:
         """As if it had died."""
         self._process.kill()
-        self._process.communicate()
+        self._process.communicate(timeout=WAIT_S)
 
 
 class FfmpegCamera(AbstractContextManager["FfmpegCamera"]):
