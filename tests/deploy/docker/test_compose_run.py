@@ -23,7 +23,7 @@ from tests.brokers import Broker
 from tests.deploy.docker.files import DOCKER, compose
 from tests.pipeline.bundles import anomaly_bundle
 
-PATIENCE_S = 90.0
+PATIENCE_S = 150.0
 MACHINES = 40
 SERVICES = compose()["services"]
 

@@ -27,7 +27,7 @@ def rig(request: pytest.FixtureRequest, apache: Broker) -> KafkaRig:
 
 @pytest.fixture(scope="module")
 def pair(rig: KafkaRig) -> Iterator[list[Reader]]:
-    """Two members that hold two partitions each, in every test; they join once, which takes long."""
+    """Two members that hold two partitions each in every test; joining takes long, so once."""
     readers = [member(rig, "first"), member(rig, "second")]
     poll_both(readers[0], readers[1], lambda: all(len(one.desk.held) == 2 for one in readers))
     yield readers
