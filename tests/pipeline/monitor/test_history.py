@@ -65,6 +65,7 @@ def test_lag_and_streams_are_those_told_last_in_a_second() -> None:
     history = History()
     history.gauge(100, 5, 3)
     history.gauge(100, 7, 4)
+    history.gauge(101, 9, 9)
     history.gauge(100 + SECONDS, 2, 1)
     history.add(101 + SECONDS, rows=1)
     read = history.read(99 + SECONDS, 102 + SECONDS)
