@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,9 @@ from pipeline.errors import ConfigError, StreamcellError
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+# What the libraries say of logins, rights and certificates.
+_LOGIN = re.compile(r"authenti|authoriz|certificate|sasl|\bssl", re.IGNORECASE)
+LOGIN_HINT = "; look at source.security (sink.security where the sink has brokers of its own)"
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 ATTEMPT_S = 3.0  # how long one request may take before the broker counts as down
@@ -88,6 +92,12 @@ class Access:
         return settings
 
 
+def with_hint(reason: str) -> str:
+    """``reason``, and the table to look at where it is about TLS, a login or a right."""
+    told = "security" in reason or not _LOGIN.search(reason)
+    return reason if told else reason + LOGIN_HINT
+
+
 class Patience:
     """Repeats a request until a broker answers it, and says in the log that it waits.
 
@@ -108,12 +118,17 @@ class Patience:
         while True:
             try:
                 return attempt(ATTEMPT_S)
+            except self._error as refusal:
+                if type(refusal) is not self._error:
+                    raise
+                raise self._error(with_hint(str(refusal))) from refusal
             except UnreachableError as reason:
                 log.warning(
                     "waiting for the broker",
                     brokers=self._brokers,
                     to=what,
                     reason=str(reason),
+                    check="is it up, and does the port speak what the table `security` says?",
                     waited_s=round(time.monotonic() - began, 1),
                 )
             if self._stop.wait(pause):
