@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import onnxruntime
 import torch
 
 from pipeline.block import Float32
 from pipeline.bundle import INPUTS, OUTPUTS
+from pipeline.engines.runtime import onnx_runtime
 from pipeline.errors import ParityError
 from trainer.step_module import StepModule
 
@@ -73,6 +73,7 @@ def check_parity(
 
 def _stepped(model: bytes, sequences: Float32, state: Float32) -> tuple[Float32, Float32]:
     """What each step gave [S, T, K] and the last state [S, D], in ONNX Runtime on the CPU."""
+    onnxruntime = onnx_runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3

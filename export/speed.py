@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import orjson
 
 from pipeline.block import Float32
 from pipeline.bundle import INPUTS, OUTPUTS, Bundle
 from pipeline.engines.base import Engine
+from pipeline.engines.runtime import onnx_runtime
 
 LOOKS = 15
 LOOK_S = 0.03
@@ -89,6 +89,7 @@ def _once(step: Callable[[], object], clock: Callable[[], float], calls: int) ->
 
 def profile(bundle: Bundle, x: Float32, state: Float32, threads: int = 1) -> Profile:
     """Step ``bundle`` on the CPU with ONNX Runtime's profiler; the median step counts."""
+    onnxruntime = onnx_runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.described import Description, read_description
-from pipeline.errors import BundleError, EngineError
+from pipeline.engines.runtime import onnx_runtime
+from pipeline.errors import BundleError
 from pipeline.manifest import METADATA_KEY, Manifest, parse_manifest
 
 MAX_BYTES = 1 << 30
@@ -48,13 +49,7 @@ def read_bundle(path: Path) -> Bundle:
     graph's inputs and outputs have the widths the manifest declares. Raises BundleError.
     """
     model = _read(path)
-    # ONNX Runtime is heavy and optional: it is imported where a model is opened, not before.
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise EngineError(
-            "ONNX Runtime is not installed; install streamcell with the extra `cpu` or `gpu`"
-        ) from error
+    onnxruntime = onnx_runtime()
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from pipeline.engines.runtime import onnx_runtime
 from pipeline.errors import EngineError
 
 Device = Literal["cpu", "cuda"]
@@ -17,12 +18,7 @@ def device_session(model: bytes, where: str, device: Device, threads: int) -> tu
 
     Asking for ``cuda`` where ONNX Runtime would fall back to the CPU raises EngineError.
     """
-    try:
-        import onnxruntime  # heavy and optional: imported where a session is made
-    except ImportError as error:
-        raise EngineError(
-            "ONNX Runtime is not installed; install streamcell with the extra `cpu` or `gpu`"
-        ) from error
+    onnxruntime = onnx_runtime()
     provider = PROVIDERS[device]
     if provider not in onnxruntime.get_available_providers():
         raise EngineError(
