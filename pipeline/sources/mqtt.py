@@ -119,7 +119,7 @@ class MqttSource:
         self._next = self._handed = self._committed = max(time.time_ns() // 1000, start)
         self._connection.start()
         self._open = True
-        self._patience.until_answered("connect and subscribe", self._connection.wait_up)
+        self._patience.until_answered("connect and subscribe", self._wait_up)
 
     def poll(self, timeout_s: float) -> Polled:
         """The rows of what has arrived; waits at most ``timeout_s`` for the first."""
@@ -181,6 +181,10 @@ class MqttSource:
             self._changed.notify_all()
         self._connection.close()
         self._open = False
+
+    def _wait_up(self, timeout_s: float) -> None:
+        self._vitals.beat()  # waiting for a broker is no reason to be killed
+        self._connection.wait_up(timeout_s)
 
     def _take(self) -> list[_Arrival]:
         taken: list[_Arrival] = []

@@ -12,6 +12,7 @@ import structlog
 
 from pipeline.decode.float32_rows import Float32Rows
 from pipeline.errors import SourceError
+from pipeline.monitor.health import Vitals
 from pipeline.sources.mqtt import MqttSource
 from pipeline.sources.mqtt_access import MqttAccess
 from tests.mosquitto import OPEN, Mosquitto, Stranger, fresh_topic
@@ -113,22 +114,26 @@ def test_a_broker_that_promises_nothing_is_refused(tmp_path: Path) -> None:
         broker.stop()
 
 
-def test_a_broker_that_is_down_is_waited_for_until_told_to_stop(plant: Plant) -> None:
+def test_a_broker_that_is_down_is_waited_for_until_told_to_stop() -> None:
     """And the vitals tell what is waited for."""
     stop = threading.Event()
+    now = [0.0]
+    vitals = Vitals(clock=lambda: now[0])
+    now[0] = 60.0  # the loop does not turn meanwhile
     down = MqttSource(
         MqttAccess("127.0.0.1:1"),
         Float32Rows(2),
         topic="a",
         client_id="a",
         dropped=lambda *_: None,
-        vitals=plant.vitals,
+        vitals=vitals,
         stop=stop,
     )
     timer = threading.Timer(0.3, stop.set)
     timer.start()
     with structlog.testing.capture_logs(), pytest.raises(SourceError, match="told to stop"):
         down.open(Desk())
-    assert "mqtt: 127.0.0.1:1: connecting" in plant.vitals().waiting
+    assert "mqtt: 127.0.0.1:1: connecting" in vitals().waiting
+    assert not vitals().faults()
     timer.join(10)
     down.close()
