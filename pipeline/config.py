@@ -184,9 +184,12 @@ class PipelineConfig(Table):
         found.append(f"state.path {self.state.path or f'state/{self.name}.sqlite'!r}")
         if self.sink.type == "file":
             found.append(f"sink.path {self.sink.path!r}")
-        if self.source.type == "kafka" and self.source.assign == "group":
+        if self.source.type == "kafka":
             group = self.source.group or self.name
-            found.append(f"source.group {group!r} on the topic {self.source.topic!r}")
+            if self.source.assign == "group":
+                found.append(f"source.group {group!r} on the topic {self.source.topic!r}")
+            if self.guarantee == "exactly_once":
+                found.append(f"transactions of the group {group!r}, instance {self.instance!r}")
         found += [
             f"client_id {edge.client_id!r}"
             for edge in (self.source, self.sink)

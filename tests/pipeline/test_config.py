@@ -316,16 +316,18 @@ def test_there_is_a_pipeline_in_a_file(path: Path, text: str) -> None:
         ({}, "name 'p'"),
         ({'name = "p"': 'name = "q"\nstate.path = "state/p.sqlite"'}, "state.path"),
         ({'name = "p"': 'name = "q"', 'topic = "in"': 'topic = "in", group = "p"'}, "group"),
+        ({'name = "p"': 'name = "q"', 'topic = "in"': 'topic = "b", group = "p"'}, "transactions"),
     ],
-    ids=["name", "state", "group"],
+    ids=["name", "state", "group", "transactions"],
 )
 def test_pipelines_share_nothing(path: Path, changes: dict[str, str], shared: str) -> None:
     """What two pipelines would take from each other is told with both names."""
-    second = MINIMAL
+    first = MINIMAL.replace('name = "p"', 'name = "p"\nguarantee = "exactly_once"')
+    second = first
     for old, new in changes.items():
         assert old in second
         second = second.replace(old, new)
-    (problem,) = problems(path, MINIMAL + second)
+    (problem,) = problems(path, first + second)
     assert shared in problem
 
 
