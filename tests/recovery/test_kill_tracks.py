@@ -21,7 +21,7 @@ from tests.pipeline.tracking.walks import INTERVAL_US, crowd
 from tests.recovery.rig import PATIENCE_S, Feeder, Outputs, Pipeline, Record, make_topics
 
 CAMERAS = 6
-FRAMES = 160
+FRAMES = 250
 RATE = 400.0  # frames/s of all cameras: kills fall into the stream, not behind it
 KILLS = 2
 TOLERANCE = 0.05  # pixels
