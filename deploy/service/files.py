@@ -22,10 +22,12 @@ class Files:
     said: list[str] = field(default_factory=list)
 
     def write(self, path: Path, content: bytes, mode: int) -> None:
-        """Make a file what it should be; one that is so already is not touched."""
+        """Make a file what it should be; of one that is so already only the mode is set."""
         here = self.places.here(path)
         if here.is_file() and here.read_bytes() == content:
             self.said.append(f"unchanged  {path}")
+            if not self.dry:
+                here.chmod(mode)
         else:
             self._change("wrote", "would write", path)
             if not self.dry:

@@ -64,6 +64,9 @@ def test_secrets_are_for_root_alone_and_the_rest_can_be_read(site: Path, device:
     assert set(modes.values()) == {0o755, 0o644}
     assert (device / FOLDER / "environment").read_bytes() == secrets.read_bytes()
     assert "nobody-guesses" not in done.output
+    (device / FOLDER / "environment").chmod(0o644)  # an editor may leave it so
+    called("install", site, "--root", device)
+    assert stat.S_IMODE((device / FOLDER / "environment").stat().st_mode) == 0o600
 
 
 def test_again_is_no_change(site: Path, device: Path) -> None:
