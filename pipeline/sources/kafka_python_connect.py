@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import kafka.errors
 
 from pipeline.sources.kafka_access import UnreachableError
+
+_ONE_AT_A_TIME = threading.Lock()  # or a client would hear what another one is told
 
 
 def connect(make: Callable[..., Any], settings: dict[str, Any], timeout_s: float) -> Any:
@@ -19,17 +22,18 @@ def connect(make: Callable[..., Any], settings: dict[str, Any], timeout_s: float
     leaves a thread behind), and SaslAuthenticationFailedError where a login is refused.
     """
     _probe(settings["bootstrap_servers"], timeout_s)
-    refusals = _Refusals()
     logger = logging.getLogger("kafka.net.manager")
-    logger.addHandler(refusals)
-    try:
-        return make(**settings)
-    except kafka.errors.KafkaError as error:
-        if refusals.reason is not None:
-            raise kafka.errors.SaslAuthenticationFailedError(refusals.reason) from error
-        raise
-    finally:
-        logger.removeHandler(refusals)
+    with _ONE_AT_A_TIME:
+        refusals = _Refusals()
+        logger.addHandler(refusals)
+        try:
+            return make(**settings)
+        except kafka.errors.KafkaError as error:
+            if refusals.reason is not None:
+                raise kafka.errors.SaslAuthenticationFailedError(refusals.reason) from error
+            raise
+        finally:
+            logger.removeHandler(refusals)
 
 
 def _probe(addresses: Sequence[str], timeout_s: float) -> None:
@@ -46,11 +50,19 @@ def _probe(addresses: Sequence[str], timeout_s: float) -> None:
 
 
 class _Refusals(logging.Handler):
-    """Hears of refused logins: a client repeats them and in the end only tells of a timeout."""
+    """Hears of refused logins: a client repeats them and in the end only tells of a timeout.
 
-    reason: str | None = None
+    Other clients of the process log to the same place, from threads that were there before.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reason: str | None = None
+        self._others = {thread.ident for thread in threading.enumerate()} - {threading.get_ident()}
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.thread in self._others:
+            return
         message = record.getMessage()
         if "AuthenticationFailed" in message or "CERTIFICATE_VERIFY_FAILED" in message:
             self.reason = message
