@@ -114,10 +114,13 @@ def test_a_click_leads_to_a_pipeline_and_back_leads_back(chromium: Browser, work
     current = "return document.querySelector('.crew [aria-current=page]').innerText"
     assert chromium.run(current).startswith(HALL)
     chromium.run(
+        "const { fetch } = window; window.asked = [];"
+        "window.fetch = (what) => { window.asked.push(what); return fetch(what); };"
         "const search = document.querySelector('.search');"
         "search.value = 'mic-4'; search.dispatchEvent(new Event('input'))"
     )
     chromium.until("return document.querySelectorAll('#streams li').length === 3")
+    chromium.until(f"return window.asked.includes('/streams?pipeline={HALL}&q=mic-4')")
     chromium.run("history.back()")
     shows(chromium, DOORS)
     chromium.run("history.go(-1)")
@@ -178,13 +181,14 @@ def test_a_failing_pipeline_tells_why_and_when(chromium: Browser, works: Works) 
     works[RIVERS].condition = Condition("restarting", FAILURE, 2, 3.4)
     chromium.until(f"return {badge} === 'Restarting in 4 s'")
     chromium.click(card(RIVERS))
-    chromium.until("return document.querySelector('#trouble').innerText.includes('SASL')")
+    told = "const told = document.querySelector('#trouble'); return told.checkVisibility() && told"
+    chromium.until(f"{told}.innerText.includes('SASL')")
     assert "Next attempt in 4 s" in text(chromium, "#trouble")
     assert text(chromium, "#top [data-id=state]").strip() == "Restarting"
     works[RIVERS].condition = Condition("running", FAILURE, 3)
     chromium.until("return document.querySelector('#trouble').hidden")
     works[RIVERS].vitals.wait("source", "the broker does not answer")
-    chromium.until("return document.querySelector('#trouble').innerText.includes('not answer')")
+    chromium.until(f"{told}.innerText.includes('not answer')")
     states: tuple[State, ...] = ("failed", "ended")
     for state in states:
         works[RIVERS].condition = Condition(state, FAILURE if state == "failed" else "", 3)
