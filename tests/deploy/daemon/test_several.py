@@ -21,12 +21,14 @@ import pytest
 from confluent_kafka import Producer
 
 from export.untrained_speech import untrained_speech_bundle
+from tests.benchmarks.machine import resident_bytes
 from tests.brokers import Broker
 from tests.pipeline.bundles import anomaly_bundle, forecast_bundle
 from tests.pipeline.tracking.bundles import motion_bundle
 from tests.recovery.rig import Outputs, make_topics
 
 PATIENCE_S = 60.0
+MOST_BYTES = 200_000_000
 PIPELINE = """
 [[pipeline]]
 name = "{name}"
@@ -104,6 +106,14 @@ class Site:
     def log(self) -> str:
         """What it logged."""
         return (self.folder / "log").read_text()
+
+    def has_no_training_library(self) -> None:
+        """Fails where one is mapped into the process, which is small without."""
+        assert self.process is not None
+        libraries = Path(f"/proc/{self.process.pid}/maps").read_text()
+        assert "onnxruntime" in libraries
+        assert "libtorch" not in libraries
+        assert resident_bytes(self.process.pid) < MOST_BYTES
 
     def ask(self, path: str) -> tuple[int, str]:
         """Status and body of an answer."""
@@ -183,6 +193,7 @@ def test_four_tasks_share_a_process_and_no_failure(site: Site) -> None:
     outputs["river"].wait(ROWS, site.process)
     until(lambda: site.ask("/readyz")[0] == 200, "all are ready")
     assert site.metric("streamcell_pipeline_up", "river") == 1
+    site.has_no_training_library()
 
     assert site.process is not None
     site.configure(commit_every_ms=30)
