@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 import pipeline
 from deploy.listen.text import printable_lines
 from pipeline.errors import StreamcellError
+from pipeline.logs import masked
 
 # In the order of the help: modules of deploy.commands, with an ``app`` or a function of that name.
 COMMANDS = (
@@ -90,6 +91,7 @@ def main() -> None:
     try:
         app()
     except StreamcellError as error:
-        # It may quote the name of a file or a device, which others chose.
-        typer.secho(f"error: {printable_lines(str(error))}", fg=typer.colors.RED, err=True)
+        # It may quote the name of a file or a device, which others chose, or a camera's address.
+        said = printable_lines(masked(str(error)))
+        typer.secho(f"error: {said}", fg=typer.colors.RED, err=True)
         sys.exit(error.exit_code)

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -43,6 +44,8 @@ from pipeline.step import Rows
 from pipeline.tracking.step import Frames
 from pipeline.tracking.tracker import Tracker
 
+# A broker that is away holds up the delivery of outputs, then the commit of offsets.
+COMMIT_MOST_S = 180.0
 IDLE_S = 0.1  # longest wait for a row, so that stop and commit are never late by more
 
 
@@ -133,10 +136,8 @@ class Loop:
         with ExitStack() as parts:  # all are closed, also where closing one of them fails
             for part in (self._engine, self._snapshots, self._sink, self._source):
                 parts.callback(part.close)
-            self._vitals.wait("start", "the sink and the source are not open yet")
-            self._sink.open()
-            self._vitals.wait("start", "no partitions are assigned yet")
-            self._source.open(self)
+            if not self._opened(stop):
+                return
             while not stop.is_set():
                 self._vitals.beat()
                 self._fill()
@@ -148,6 +149,20 @@ class Loop:
                 if self._every.due():
                     self._commit()
             self._finish()
+
+    def _opened(self, stop: threading.Event) -> bool:
+        """Open sink and source, however long their brokers are away; False if told to stop."""
+        self._vitals.beat(math.inf)
+        try:
+            self._vitals.wait("start", "the sink and the source are not open yet")
+            self._sink.open()
+            self._vitals.wait("start", "no partitions are assigned yet")
+            self._source.open(self)
+        except StreamcellError:
+            if stop.is_set():
+                return False  # nothing was read yet that could be lost
+            raise
+        return True
 
     # Partitions come and go: called by the source, from within open and poll.
 
@@ -251,12 +266,14 @@ class Loop:
         self._send_rejects(self._dead_letters.take(before=positions))
         offsets = self._partitions.committable(positions)
         if self._sent or offsets != self._committed:
+            self._vitals.beat(COMMIT_MOST_S)
             try:
                 with self._metrics.stage("commit"):
                     self._committer.commit(offsets, positions)
             except StreamcellError:
                 self._metrics.commit_failed()
                 raise
+            self._vitals.beat()
             self._metrics.committed()
             self._committed, self._sent = offsets, False
         else:

@@ -34,9 +34,10 @@ class Health:
 class Vitals:
     """Kept by the loop, read by the monitor: ``Monitor(health=vitals)``.
 
-    A turn of the loop calls ``beat``. What has to happen first is announced by
+    A turn of the loop calls ``beat``, and before it waits for somebody else ``beat(most_s)``, with
+    how long that may take. What has to happen first is announced by
     ``wait("recovery", "12 % replayed")`` and taken back by ``done("recovery")``.
-    ``stale_after_s`` must exceed the longest turn: a poll, a step and a commit.
+    ``stale_after_s`` must exceed the longest turn without such a wait: a poll and a step.
     """
 
     def __init__(
@@ -46,13 +47,13 @@ class Vitals:
     ) -> None:
         self._clock = clock
         self._stale_after_s = stale_after_s
-        self._beat_s = clock()
+        self._beat: tuple[float, float] = (clock(), stale_after_s)  # when, and good for how long
         self._failure = ""
         self._waiting: dict[str, str] = {}
 
-    def beat(self) -> None:
-        """The loop turned."""
-        self._beat_s = self._clock()
+    def beat(self, most_s: float | None = None) -> None:
+        """The loop turned, and may now be silent for ``most_s`` seconds."""
+        self._beat = (self._clock(), self._stale_after_s if most_s is None else most_s)
 
     def wait(self, what: str, detail: str = "") -> None:
         """Not ready until ``done(what)``; a second call renews the detail."""
@@ -71,5 +72,5 @@ class Vitals:
         waiting = tuple(
             f"{name}: {detail}" if detail else name for name, detail in self._waiting.items()
         )
-        age = self._clock() - self._beat_s
-        return Health(age, self._failure, waiting, self._stale_after_s)
+        beat_s, most_s = self._beat
+        return Health(self._clock() - beat_s, self._failure, waiting, most_s)

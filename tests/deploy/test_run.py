@@ -181,6 +181,16 @@ def test_a_broker_that_comes_later_is_waited_for(bundle: Path, tmp_path: Path) -
         broker.kill()
 
 
+def test_a_stop_while_the_broker_is_away_is_clean(bundle: Path, tmp_path: Path) -> None:
+    """Nothing was read, so nothing failed."""
+    broker = noida_broker(tmp_path)
+    made = Pipeline(tmp_path, broker.address, bundle, "rows", "out", "at_least_once")
+    process = made.start()
+    until(logged(made, broker.address), process, "a word about the broker")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0, made.log.read_text()[-2000:]
+
+
 def test_features_that_are_not_the_models_are_refused(
     noida: Broker, bundle: Path, tmp_path: Path
 ) -> None:

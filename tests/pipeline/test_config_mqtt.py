@@ -97,9 +97,7 @@ def test_what_can_not_work_is_refused(
     assert SECRET not in str(caught.value)
 
 
-def test_the_documentations_example_loads(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_documentations_example_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As it stands, given the secret that it names."""
     page = (REPOSITORY / "docs" / "mqtt.md").read_text(encoding="utf-8")
     path = tmp_path / "pipeline.toml"

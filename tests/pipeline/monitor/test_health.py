@@ -55,3 +55,18 @@ def test_waiting_is_told_with_its_newest_detail_until_done() -> None:
     assert vitals().waiting == ("source",)
     vitals.done("source")
     assert vitals().waiting == ()
+
+
+def test_a_wait_that_was_announced_is_no_hang() -> None:
+    """Until it takes longer than was said; the next turn counts as ever."""
+    clock = Clock()
+    vitals = Vitals(stale_after_s=10, clock=clock)
+    vitals.beat(100)
+    clock.now += 99
+    assert vitals().faults() == []
+    clock.now += 2
+    assert vitals().faults()
+    vitals.beat()
+    assert vitals().faults() == []
+    clock.now += 11
+    assert vitals().faults()
