@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.assemble_edges import make_sink, make_source, state_path
-from pipeline.assemble_model import EVENTS, open_engine, open_model
+from pipeline.assemble_edges import make_sink, make_source, source_topic, state_path
+from pipeline.assemble_model import EVENTS, Model, open_engine, open_model
 from pipeline.assemble_tracking import make_sights
 from pipeline.assemble_tracking import slots as cameras
 from pipeline.commit import committer
 from pipeline.config import PipelineConfig
-from pipeline.config_edges import RowsConfig
+from pipeline.config_edges import FileSourceConfig, RowsConfig
 from pipeline.detect.base import Detections
 from pipeline.engines.base import Engine
 from pipeline.heads.base import Head
@@ -64,8 +65,26 @@ def assemble(
     of what cameras filmed and what was found in it.
     """
     model = open_model(config, directory)
-    bundle, manifest, head = model.bundle, model.manifest, model.head
     engine = open_engine(model, config, directory)
+    with ExitStack() as failing:  # a GPU's memory is not the garbage collector's to free
+        failing.callback(engine.close)
+        parts = _parts(config, directory, stop, model, engine, sink, tap, witness)
+        failing.pop_all()
+    return parts
+
+
+def _parts(
+    config: PipelineConfig,
+    directory: Path,
+    stop: threading.Event,
+    model: Model,
+    engine: Engine,
+    sink: Sink | None,
+    tap: Callable[[Source], Source] | None,
+    witness: Witness | None,
+) -> Parts:
+    """All that stands around the engine."""
+    bundle, manifest, head = model.bundle, model.manifest, model.head
     metrics, vitals = Metrics(config.name), Vitals()
     sights = make_sights(config, head) if isinstance(head, Tracker) else None
     source = make_source(
@@ -84,15 +103,7 @@ def assemble(
     initial = model.initial
     slots = cameras(config) if isinstance(head, Tracker) else config.state.slots
     pool = SlotPool(slots, initial, head.initial)
-    store = SqliteStore(
-        state_path(config, directory),
-        topic=source.topic,
-        fingerprint=manifest.fingerprint,
-        state_width=len(initial),
-        head_dtype=head.dtype,
-        head_identity=model.head_identity,
-        on_model_change=config.state.on_model_change,
-    )
+    store = _store(config, directory, model, source.topic)
     snapshots = Snapshots(store, pool, config.state.snapshot_every_s)
     start = config.source.start if config.source.type == "kafka" else "earliest"
     partitions = Partitions(source.topic, pool, snapshots, start=start, on_gap=config.state.on_gap)
@@ -135,6 +146,29 @@ def assemble(
         options=_options(config, manifest),
     )
     return Parts(loop, engine, metrics, view, vitals)
+
+
+def rehearse(config: PipelineConfig, directory: Path) -> None:
+    """Raise what would keep the pipeline from being assembled; its state is only looked at."""
+    model = open_model(config, directory)
+    open_engine(model, config, directory).close()
+    if config.state.on_model_change == "stop" and state_path(config, directory).exists():
+        topic = source_topic(config)
+        if isinstance(config.source, FileSourceConfig):
+            topic = Path(config.source.path).stem
+        _store(config, directory, model, topic).close()
+
+
+def _store(config: PipelineConfig, directory: Path, model: Model, topic: str) -> SqliteStore:
+    return SqliteStore(
+        state_path(config, directory),
+        topic=topic,
+        fingerprint=model.manifest.fingerprint,
+        state_width=len(model.initial),
+        head_dtype=model.head.dtype,
+        head_identity=model.head_identity,
+        on_model_change=config.state.on_model_change,
+    )
 
 
 def _both(witness: Witness | None, sights: Sights | None) -> Witness | None:

@@ -9,7 +9,7 @@ import structlog
 
 from deploy.daemon.models import fingerprint
 from deploy.daemon.runner import Runner
-from pipeline.assemble_model import open_model
+from pipeline.assemble import rehearse
 from pipeline.config import PipelineConfig
 from pipeline.monitor.members import Member
 
@@ -61,13 +61,13 @@ class Fleet:
     def reload(self, configs: Sequence[PipelineConfig]) -> None:
         """Run these from now on; what runs and did not change is not touched.
 
-        Raises BundleError or ConfigError, and changes nothing, where a new model can't be run.
+        Raises what would keep one of them from being assembled, and changes nothing then.
         """
         before = {runner.config.name: runner for runner in self._runners}
         kept = {config.name for config in configs if self._same(before.get(config.name), config)}
         for config in configs:
             if config.name not in kept:
-                open_model(config, self._directory)
+                rehearse(config, self._directory)
         ending = [runner for name, runner in before.items() if name not in kept]
         for runner in ending:
             runner.stop()
@@ -94,6 +94,6 @@ class Fleet:
         )
 
     def _started(self, config: PipelineConfig) -> Runner:
-        runner = Runner(config, self._directory, restart=not self._alone)
+        runner = Runner(config, self._directory, restart=lambda: not self._alone)
         runner.start()
         return runner

@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 
 from deploy.daemon.models import fingerprint
 from deploy.daemon.pauses import Pauses
-from pipeline.assemble import Parts, assemble
+from pipeline.allocator import give_back
+from pipeline.assemble import assemble
 from pipeline.config import PipelineConfig
 from pipeline.errors import FencedError, StreamcellError
-from pipeline.monitor.health import Health
+from pipeline.metrics import Metrics
+from pipeline.monitor.health import Health, Vitals
+from pipeline.monitor.live import LiveView
 from pipeline.monitor.members import Condition, Member, State
 
 log = structlog.get_logger(__name__)
 
 
+class _Shown(NamedTuple):
+    """What is seen of an attempt, also when it is over."""
+
+    metrics: Metrics
+    view: LiveView
+    vitals: Vitals
+
+
 class Runner:
     """Assembles and runs one pipeline until it ends, is stopped, or fails for good.
 
-    With ``restart`` an error is followed by a pause and another attempt, which recovers from the
-    last commit. Where another instance took over, none follows: the two would go on taking from
-    each other. ``error`` is what ended it.
+    Where ``restart`` says so, an error is followed by a pause and another attempt, which recovers
+    from the last commit. Where another instance took over, none follows: the two would go on
+    taking from each other. ``error`` is what ended it.
     """
 
-    def __init__(self, config: PipelineConfig, directory: Path, *, restart: bool) -> None:
+    def __init__(
+        self, config: PipelineConfig, directory: Path, *, restart: Callable[[], bool]
+    ) -> None:
         self.config = config
         self.error: Exception | None = None
         self.models = ""  # the fingerprint of what the last attempt opened
@@ -35,7 +51,7 @@ class Runner:
         self._directory = directory
         self._restart = restart
         self._stop = threading.Event()
-        self._parts: Parts | None = None
+        self._shown: _Shown | None = None
         self._state: State = "starting"
         self._failure = ""
         self._restarts = 0
@@ -66,25 +82,25 @@ class Runner:
 
     def member(self) -> Member:
         """How it stands now; from any thread."""
-        parts, state = self._parts, self._state
+        shown, state = self._shown, self._state
         retry_s = max(0.0, self._retry_at_s - time.monotonic()) if state == "restarting" else 0.0
         return Member(
             self.config.name,
             self._health,
-            None if parts is None else parts.metrics.registry,
-            None if parts is None else parts.view,
+            None if shown is None else shown.metrics.registry,
+            None if shown is None else shown.view,
             Condition(state, self._failure, self._restarts, retry_s),
         )
 
     def _health(self) -> Health:
-        parts, state = self._parts, self._state
+        shown, state = self._shown, self._state
         if state == "failed":
             return Health(0.0, self._failure)
         if state == "restarting":
             return Health(0.0, waiting=(f"restarting after: {self._failure}",))
-        if state == "starting" or parts is None:
+        if state == "starting" or shown is None:
             return Health(0.0, waiting=("starting",))
-        return parts.vitals() if state == "running" else Health(0.0)
+        return shown.vitals() if state == "running" else Health(0.0)
 
     def _live(self) -> None:
         structlog.contextvars.bind_contextvars(pipeline=self.config.name)
@@ -93,6 +109,9 @@ class Runner:
             pause_s = pauses.after(time.monotonic() - self._began_s)
             self._retry_at_s = time.monotonic() + pause_s
             self._state = "restarting"
+            # What the attempt held would otherwise still be there when the next one needs as much.
+            gc.collect()
+            give_back()
             log.warning("restarting", in_s=round(pause_s, 1), restarts=self._restarts)
             if self._stop.wait(pause_s):
                 self._state = "ended"
@@ -119,7 +138,7 @@ class Runner:
     def _run(self) -> None:
         self.models = fingerprint(self.config, self._directory)
         parts = assemble(self.config, self._directory, self._stop)
-        self._parts = parts
+        self._shown = _Shown(parts.metrics, parts.view, parts.vitals)
         self._state = "running"
         self.tried.set()
         log.info(
@@ -133,9 +152,9 @@ class Runner:
 
     def _failed(self, error: Exception) -> bool:
         self._failure = str(error) or type(error).__name__
-        if self._parts is not None:
-            self._parts.view.status({"state": "failed"})
-        if self._restart and not self._stop.is_set() and not isinstance(error, FencedError):
+        if self._shown is not None:
+            self._shown.view.status({"state": "failed"})
+        if self._restart() and not self._stop.is_set() and not isinstance(error, FencedError):
             return False
         self.error, self._state = error, "failed"
         return True

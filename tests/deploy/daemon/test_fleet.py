@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy.daemon import pauses
 from deploy.daemon.fleet import Fleet
-from pipeline.errors import BundleError
+from pipeline.errors import BundleError, EngineError, StoreError
 from pipeline.monitor.members import Member
 from tests.deploy.daemon.place import Place, until
 from tests.pipeline.bundles import anomaly_bundle
@@ -86,6 +87,11 @@ def test_a_reload_that_cannot_be_run_changes_nothing(place: Place, fleet: Fleet)
     (place.folder / "oven.onnx").write_bytes(b"no model")
     with pytest.raises(BundleError, match=r"oven\.onnx"):
         fleet.reload(configs)
+    with pytest.raises(EngineError):
+        fleet.reload(place.configure("press", "pump", more={"pump": 'engine.device = "cuda"'}))
+    anomaly_bundle(place.folder / "press.onnx", fingerprint="another")
+    with pytest.raises(StoreError):
+        fleet.reload(place.configure("press", "pump"))
     assert [one.name for one in fleet.members()] == ["press", "pump"]
     assert [one.view for one in fleet.members()] == before
     place.add("pump", 1)
@@ -103,3 +109,20 @@ def test_a_pipeline_that_had_failed_is_tried_by_a_reload(place: Place, fleet: Fl
     fleet.reload(place.configure("press", "oven"))
     place.wait("oven", 2)
     assert not fleet.over
+
+
+def test_what_becomes_one_of_several_is_started_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipeline that ran alone before the reload is no longer alone."""
+    monkeypatch.setattr(pauses, "FIRST_S", 0.05)
+    fleet = Fleet(place.folder)
+    fleet.start(place.configure("press"))
+    try:
+        place.add("press", 2)
+        place.wait("press", 2)
+        fleet.reload(place.configure("press", "pump"))
+        (place.folder / "press.jsonl").write_bytes(b"")  # what was read of it is gone
+        until(lambda: member(fleet, "press").condition.restarts >= 1, "another attempt")
+    finally:
+        fleet.stop()

@@ -35,7 +35,7 @@ def made(place: Place) -> Iterator[list[Runner]]:
 def start(place: Place, made: list[Runner], *, restart: bool = True, follow: bool = True) -> Runner:
     """A started runner of the pipeline ``press``."""
     (config,) = place.configure("press", follow=follow)
-    made.append(Runner(config, place.folder, restart=restart))
+    made.append(Runner(config, place.folder, restart=lambda: restart))
     made[-1].start()
     return made[-1]
 
