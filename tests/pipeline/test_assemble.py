@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
+from pipeline import assemble as assembling
 from pipeline.assemble import assemble
-from pipeline.assemble_model import open_model
+from pipeline.assemble_model import open_engine, open_model
 from pipeline.config import load_config
-from pipeline.errors import BundleError, EngineError, StreamcellError
+from pipeline.engines.base import Engine
+from pipeline.errors import BundleError, EngineError, StoreError, StreamcellError
 from tests.pipeline.bundles import anomaly_bundle, small_bundle
 
 FILE = """
@@ -183,3 +186,22 @@ def test_a_device_that_is_not_there_is_refused(place: Place) -> None:
     place.rows(1.0)
     assert isinstance(problem(place), EngineError)
     assert not (place.folder / "out" / "scores.jsonl").exists()
+
+
+def test_an_engine_is_closed_where_the_rest_fails(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its memory may be a GPU's."""
+    closed: list[Engine] = []
+
+    def told(*arguments: Any) -> Engine:
+        engine = open_engine(*arguments)
+        monkeypatch.setattr(engine, "close", lambda: closed.append(engine))
+        return engine
+
+    monkeypatch.setattr(assembling, "open_engine", told)
+    place.configure(tables='[pipeline.state]\npath = "in"')  # a folder
+    (config,) = load_config(place.folder / "p.toml").pipeline
+    with pytest.raises(StoreError):
+        assemble(config, place.folder, threading.Event())
+    assert len(closed) == 1
