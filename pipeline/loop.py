@@ -44,8 +44,8 @@ from pipeline.step import Rows
 from pipeline.tracking.step import Frames
 from pipeline.tracking.tracker import Tracker
 
-# A broker that is away holds up the delivery of outputs, then the commit of offsets.
-COMMIT_MOST_S = 180.0
+# A broker that is away holds up outputs, and then the commit of offsets.
+DELIVERY_MOST_S = 180.0
 IDLE_S = 0.1  # longest wait for a row, so that stop and commit are never late by more
 
 
@@ -242,14 +242,18 @@ class Loop:
         for found in outputs:
             records = found if found.live.all() else found.rows(found.live)
             if len(records) and (kinds is None or records.kind in kinds):
+                self._vitals.beat(DELIVERY_MOST_S)
                 with self._metrics.stage("send"):
                     self._sink.send(records.without(self._options.omit))
+                self._vitals.beat()
                 self._metrics.sent(records)
                 self._sent = True
 
     def _send_rejects(self, rejects: Sequence[Reject]) -> None:
         if rejects:
+            self._vitals.beat(DELIVERY_MOST_S)
             self._sink.reject(rejects)
+            self._vitals.beat()
             self._view.rejected(rejects)
             self._metrics.rejected(rejects)
             self._sent = True
@@ -266,7 +270,7 @@ class Loop:
         self._send_rejects(self._dead_letters.take(before=positions))
         offsets = self._partitions.committable(positions)
         if self._sent or offsets != self._committed:
-            self._vitals.beat(COMMIT_MOST_S)
+            self._vitals.beat(DELIVERY_MOST_S)
             try:
                 with self._metrics.stage("commit"):
                     self._committer.commit(offsets, positions)
