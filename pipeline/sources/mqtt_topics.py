@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import re
 
+from pipeline.decode.base import MAX_KEY_BYTES
+
 MAX_TOPIC_BYTES = 65_535
+MAX_LEVELS = 100  # mosquitto ends the connection that sends to a topic of more than 200
 STREAM = "{stream}"
-# Wildcards, the first character of a broker's own topics, the escape itself, control characters.
-_UNFIT = re.compile(r"[+#$%\x00-\x1f\x7f-\x9f]")
+# A broker may end the connection that names one: control characters, Unicode's non-characters.
+_UNSPEAKABLE = "\x00-\x1f\x7f-\x9f\ufdd0-\ufdef" + "".join(
+    f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0, 0x110000, 0x10000)
+)
+_FORBIDDEN = re.compile(f"[{_UNSPEAKABLE}]")
+# Wildcards, the first character of a broker's own topics, the escape itself.
+_UNFIT = re.compile(f"[+#$%{_UNSPEAKABLE}]")
+# The longest name of a stream, each byte escaped.
+_LONGEST = "s" * 3 * MAX_KEY_BYTES
 
 
 def filter_problem(text: str) -> str | None:
     """Why ``text`` is no topic filter to read rows from, or None."""
+    if problem := _text_problem(text):
+        return problem
     levels = text.split("/")
-    if len(text.encode()) > MAX_TOPIC_BYTES or "\x00" in text:
-        return "a topic filter has no NUL and at most 65,535 bytes"
     if levels[0].startswith("$share"):
         return (
             "a shared subscription would scatter the messages of one stream over several "
@@ -30,10 +40,18 @@ def filter_problem(text: str) -> str | None:
 def topic_problem(text: str) -> str | None:
     """Why nothing can be sent to the topic ``text``, which may hold ``{stream}``; or None."""
     fixed = text.replace(STREAM, "s")
-    if not fixed or re.search(r"[+#{}\x00]", fixed) or fixed.startswith("$"):
-        return (
-            f"a topic has no +, # and NUL, begins with no $, and {STREAM} is its only placeholder"
-        )
+    if not fixed or re.search(r"[+#{}]", fixed) or fixed.startswith("$"):
+        return f"a topic has no + and #, begins with no $, and {STREAM} is its only placeholder"
+    return _text_problem(text.replace(STREAM, _LONGEST))
+
+
+def _text_problem(text: str) -> str | None:
+    if _FORBIDDEN.search(text):
+        return "control characters and Unicode's non-characters can't stand in a topic"
+    if len(text.encode()) > MAX_TOPIC_BYTES:
+        return "a topic has at most 65,535 bytes, with the longest name of a stream in it"
+    if text.count("/") >= MAX_LEVELS:
+        return f"a topic has at most {MAX_LEVELS} levels"
     return None
 
 
@@ -63,11 +81,21 @@ def under_wildcards(topic_filter: str, topic: str) -> str:
 
 
 def topic_of(template: str, stream: bytes) -> str:
-    """The template with the stream's name in it; ``+`` becomes ``%2B``, and so what is like it."""
+    """The template with the stream's name in it; ``+`` becomes ``%2B``, and so what is like it.
+
+    A name that would make too many levels is one level, with ``%2F`` for ``/``.
+    """
     if STREAM not in template:
         return template
-    name = _UNFIT.sub(lambda found: f"%{ord(found[0]):02X}", stream.decode(errors="replace"))
-    return template.replace(STREAM, name)
+    name = _UNFIT.sub(_escaped, stream.decode(errors="replace"))
+    topic = template.replace(STREAM, name)
+    if topic.count("/") < MAX_LEVELS:
+        return topic
+    return template.replace(STREAM, name.replace("/", "%2F"))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in found[0].encode())
 
 
 def beside(template: str, last: str) -> str:

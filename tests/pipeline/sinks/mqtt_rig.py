@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from pipeline.sinks.mqtt import MqttSink
-from pipeline.sources.mqtt_access import MqttAccess
+from pipeline.sources.mqtt_access import MqttAccess, Version
 from tests.mosquitto import Mosquitto, Stranger, fresh_topic
 from tests.pipeline.sinks.rigs import SOURCE_TOPIC, Output, output
 
@@ -19,10 +19,10 @@ class MqttRig:
         self.topic = fresh_topic()
         self.reader = Stranger(broker, f"{self.topic}/#")
 
-    def sink(self, topic: str = "", **options: Any) -> MqttSink:
+    def sink(self, topic: str = "", *, version: Version = "5", **options: Any) -> MqttSink:
         """A sink to the topic ``topic`` below the rig's, or to that itself."""
         return MqttSink(
-            MqttAccess(self.broker.address),
+            MqttAccess(self.broker.address, version=version),
             client_id=self.topic,
             source_topic=SOURCE_TOPIC,
             **(

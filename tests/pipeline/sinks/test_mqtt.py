@@ -11,7 +11,7 @@ import structlog
 
 from pipeline.errors import SinkError
 from pipeline.sinks.mqtt import MqttSink
-from pipeline.sources.mqtt_access import MqttAccess
+from pipeline.sources.mqtt_access import MqttAccess, Version
 from tests.mosquitto import Mosquitto, Stranger
 from tests.pipeline.outputs import outputs
 from tests.pipeline.sinks.mqtt_rig import MqttRig
@@ -45,6 +45,24 @@ def test_streams_have_topics_of_their_own(rig: MqttRig) -> None:
         "alarms/m-1",
         "dead",
     ]
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_no_name_of_a_stream_ends_the_connection(rig: MqttRig, version: Version) -> None:
+    """Non-characters of Unicode, and more levels than a broker takes."""
+    stop = threading.Event()
+    sink = rig.sink("{stream}", version=version, stop=stop, closing_s=1)
+    giving_up = threading.Timer(10, stop.set)
+    giving_up.start()
+    try:
+        sink.open()
+        for stream in ("\uffff", "\ufdd0", "\U0001ffff", "\x9f", "/".join("a" * 99), "/" * 1000):
+            sink.send(scores(1, stream=stream))
+        sink.flush()
+    finally:
+        giving_up.cancel()
+        sink.close()
+    assert len(rig.messages()) == 6
 
 
 def test_the_broker_keeps_the_last_output_if_it_is_asked_to(rig: MqttRig) -> None:

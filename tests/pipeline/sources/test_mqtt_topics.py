@@ -13,6 +13,11 @@ from pipeline.sources.mqtt_topics import (
     under_wildcards,
 )
 
+# What a broker takes for a broken message: it ends the connection.
+NOWHERE = ["a\x00", "a\x01", "a\x9f", "\ufdd0", "\uffff", "\U0010fffe", "a" * 65_536, "/" * 100]
+WRONG_FILTERS = ["a/#/b", "a#", "a+/b", "$share/group/a", *NOWHERE]
+WRONG_TOPICS = ["a/+", "a/#", "$a", "a/{key}", "{", "", "a" * 65_000 + "/{stream}", *NOWHERE]
+
 
 @pytest.mark.parametrize(
     ("topic_filter", "topic", "name"),
@@ -50,7 +55,7 @@ def test_other_topics_do_not_match(topic_filter: str, topic: str) -> None:
     assert not matches(topic_filter, topic)
 
 
-@pytest.mark.parametrize("wrong", ["a/#/b", "a#", "a+/b", "$share/group/a", "a\x00", "a" * 65_536])
+@pytest.mark.parametrize("wrong", WRONG_FILTERS, ids=lambda text: ascii(text[:20]))
 def test_filters_that_mean_nothing_are_refused(wrong: str) -> None:
     """And shared subscriptions, which would tear streams apart."""
     assert filter_problem(wrong)
@@ -62,7 +67,7 @@ def test_filters_that_brokers_know(right: str) -> None:
     assert filter_problem(right) is None
 
 
-@pytest.mark.parametrize("wrong", ["a/+", "a/#", "$a", "a/{key}", "{", "", "a\x00"])
+@pytest.mark.parametrize("wrong", WRONG_TOPICS, ids=lambda text: ascii(text[:20]))
 def test_topics_that_nobody_can_send_to_are_refused(wrong: str) -> None:
     """Wildcards, the broker's own topics, other placeholders."""
     assert topic_problem(wrong)
@@ -73,7 +78,15 @@ def test_stream_names_stand_in_topics() -> None:
     """What has a meaning in topics is written as in an address, so that names stay different."""
     assert topic_of("scores/{stream}", b"a/b c") == "scores/a/b c"
     assert topic_of("scores/{stream}", "+#%$\x00ü".encode()) == "scores/%2B%23%25%24%00ü"
+    assert topic_of("{stream}", "\x9f\ufdd0\U0001ffff".encode()) == ("%C2%9F%EF%B7%90%F0%9F%BF%BF")
     assert topic_of("scores", b"a") == "scores"
+
+
+def test_names_of_too_many_levels_are_one_level() -> None:
+    """Brokers end a connection over them; up to there a name's levels are the topic's."""
+    most, more = b"/".join([b"a"] * 99), b"/".join([b"a"] * 100)
+    assert topic_of("o/{stream}", most) == f"o/{most.decode()}"
+    assert topic_of("o/{stream}", more) == "o/" + "%2F".join(["a"] * 100)
 
 
 @pytest.mark.parametrize(
