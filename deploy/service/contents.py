@@ -44,23 +44,23 @@ def named_files(config: Config, directory: Path) -> list[str]:
 
     ``directory`` is where they start; of a described model the graph's file is one too.
     """
-    found: dict[str, None] = {}
-    for pipeline in config.pipeline:
-        for name in _models(pipeline):
-            found[name] = None
-            if name.endswith(".toml"):
-                graph = tomllib.loads((directory / name).read_text(encoding="utf-8"))["model"]
-                found[str(PurePosixPath(name).parent / graph)] = None
-        found |= dict.fromkeys(_authorities(pipeline))
-    return [name for name in found if not PurePosixPath(name).is_absolute()]
+    names = dict.fromkeys(name for one in config.pipeline for name in _named(one, directory))
+    return [name for name in names if not PurePosixPath(name).is_absolute()]
 
 
-def check_paths(config: Config, places: Places) -> None:
-    """Raise ConfigError with every path that the service could not read, or not write to."""
+def check_paths(config: Config, directory: Path, places: Places) -> None:
+    """Raise ConfigError with every path that the service could not read, or not write to.
+
+    Also with those of ``named_files`` that installing would not write into the service's folder.
+    """
     problems = []
+    for name in named_files(config, directory):
+        if places.taken.intersection(PurePosixPath(name).parts[:1]):
+            problems.append(f"{name}: the service has something else there; take another name")
+        elif not places.holds(name):
+            problems.append(f"{name}: put it beside the configuration")
     for pipeline in config.pipeline:
-        named = [*_models(pipeline), *_authorities(pipeline)]
-        problems += [f"{name}: put it beside the configuration" for name in named if _out(name)]
+        named = [*_named(pipeline, directory)]
         if not places.user:
             problems += [
                 f"{path}: a service sees nothing of {hidden}; take another folder"
@@ -91,6 +91,16 @@ def told_passwords(config: Config) -> list[str]:
         for camera in pipeline.source.camera
         if camera.url is not None and "@" in camera.url
     ]
+
+
+def _named(pipeline: PipelineConfig, directory: Path) -> Iterator[str]:
+    """The files that a pipeline reads once, at its start."""
+    for name in _models(pipeline):
+        yield name
+        if name.endswith(".toml"):
+            graph = tomllib.loads((directory / name).read_text(encoding="utf-8"))["model"]
+            yield str(PurePosixPath(name).parent / graph)
+    yield from _authorities(pipeline)
 
 
 def _models(pipeline: PipelineConfig) -> Iterator[str]:
@@ -127,7 +137,3 @@ def _writable(path: str, places: Places) -> bool:
     absolute = places.folder / path
     folders = (*places.links, *places.links.values())
     return any(absolute.is_relative_to(one) for one in folders) and ".." not in absolute.parts
-
-
-def _out(name: str) -> bool:
-    return not PurePosixPath(name).is_absolute() and ".." in PurePosixPath(name).parts

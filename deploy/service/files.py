@@ -33,10 +33,13 @@ class Files:
             if not self.dry:
                 self.folder(path.parent)
                 new = here.with_name(f".{here.name}.new")
-                new.touch(mode)
-                new.chmod(mode)
-                new.write_bytes(content)
-                new.replace(here)
+                try:
+                    new.touch(mode)
+                    new.chmod(mode)
+                    new.write_bytes(content)
+                    new.replace(here)
+                finally:
+                    new.unlink(missing_ok=True)
 
     def link(self, path: Path, target: Path) -> None:
         """A symbolic link, with a target as the device sees it."""

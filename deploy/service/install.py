@@ -43,10 +43,13 @@ def install(
     """
     secrets = _secrets(places, environment)
     config = _checked(file, secrets)
-    check_paths(config, places)
+    check_paths(config, file.parent, places)
     unit = unit_text(places, needs(config), program(user=places.user))
     names = named_files(config, file.parent)
     files = Files(places, dry)
+    beside = [places.file.name, *names, *(link.name for link in places.links)]
+    gone = [name for name in _recorded(places) if name not in beside]
+    _record(files, places, [*beside, *gone])  # first: what breaks off after it can be uninstalled
     files.write(places.file, file.read_bytes(), 0o644)
     for name in names:
         files.write(places.folder / name, (file.parent / name).read_bytes(), 0o644)
@@ -54,9 +57,9 @@ def install(
         files.link(link, target)
         if places.user:  # the system's manager makes and owns its own
             files.folder(target)
-    beside = [places.file.name, *names, *(link.name for link in places.links)]
-    _forget_others(files, places, beside)
-    files.write(places.record, "".join(f"{name}\n" for name in beside).encode(), 0o644)
+    if gone:
+        _remove(files, places, gone)
+        _record(files, places, beside)
     content = files.changed.copy()
     if secrets is not None or not _there(places.here(places.environment)):
         files.write(places.environment, secrets or ENVIRONMENT, 0o600)
@@ -89,7 +92,7 @@ def uninstall(
         files.said += manager.stop(places.unit)
     files.remove(places.wanted)
     files.remove(places.unit_file)
-    _forget_others(files, places, [])
+    _remove(files, places, _recorded(places))
     files.remove(places.record)
     if purge:
         files.remove(places.environment)
@@ -138,15 +141,26 @@ def _variables(content: bytes) -> dict[str, str]:
     return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
 
 
-def _forget_others(files: Files, places: Places, names: list[str]) -> None:
-    """Remove what an earlier installation wrote and this one does not have."""
+def _recorded(places: Places) -> list[str]:
+    """What an earlier installation wrote into the configuration's folder."""
     record = places.here(places.record)
-    for name in record.read_text(encoding="utf-8").splitlines() if record.is_file() else ():
-        if name not in names:
-            files.remove(places.folder / name)
-            for parent in PurePosixPath(name).parents:
-                if parent.parts:
-                    files.remove_empty(places.folder / parent)
+    return record.read_text(encoding="utf-8").splitlines() if record.is_file() else []
+
+
+def _record(files: Files, places: Places, names: list[str]) -> None:
+    files.write(places.record, "".join(f"{name}\n" for name in names).encode(), 0o644)
+
+
+def _remove(files: Files, places: Places, names: list[str]) -> None:
+    """Remove files of the configuration's folder, and the folders in it that are empty then."""
+    for name in names:
+        if not places.holds(name):  # the record was made by others, or the folder was changed
+            files.said.append(f"careful    {name} is not in {places.folder} and stays")
+            continue
+        files.remove(places.folder / name)
+        for parent in PurePosixPath(name).parents:
+            if parent.parts:
+                files.remove_empty(places.folder / parent)
 
 
 def _there(path: Path) -> bool:

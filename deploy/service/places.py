@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pipeline.errors import ConfigError
 
@@ -81,6 +81,11 @@ class Places:
         }
 
     @property
+    def taken(self) -> set[str]:
+        """What the configuration's folder has of its own: no other file may have these names."""
+        return {path.name for path in (self.file, self.environment, self.record, *self.links)}
+
+    @property
     def written(self) -> list[Path]:
         """The folders that the service writes to, and where systemd really keeps them."""
         found = [*self.links.values()]
@@ -91,6 +96,13 @@ class Places:
     def here(self, path: Path) -> Path:
         """Where a path of the device lies on this machine."""
         return self.root / path.relative_to("/")
+
+    def holds(self, name: str) -> bool:
+        """Whether a relative path stays in the configuration's folder, also through links."""
+        path, folder = PurePosixPath(name), self.here(self.folder)
+        if path.is_absolute() or ".." in path.parts:
+            return False
+        return (folder / path).parent.resolve().is_relative_to(folder.resolve())
 
     @property
     def _units(self) -> Path:

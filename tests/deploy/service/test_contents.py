@@ -60,7 +60,7 @@ BAD = {
 @pytest.mark.parametrize("case", GOOD)
 def test_paths_that_a_service_can_use(case: str) -> None:
     """They raise nothing."""
-    check_paths(GOOD[case], Places("one"))
+    check_paths(GOOD[case], Path(), Places("one"))
 
 
 @pytest.mark.parametrize("case", BAD)
@@ -68,12 +68,12 @@ def test_paths_that_a_service_can_not_use(case: str) -> None:
     """The error says which, and what to take."""
     found, message = BAD[case]
     with pytest.raises(ConfigError, match=message):
-        check_paths(found, Places("one"))
+        check_paths(found, Path(), Places("one"))
 
 
 def test_a_users_own_service_sees_the_users_files() -> None:
     """Its manager hides none."""
-    check_paths(config(model="/home/me/one.onnx"), Places("one", user=True))
+    check_paths(config(model="/home/me/one.onnx"), Path(), Places("one", user=True))
 
 
 @pytest.mark.parametrize(
