@@ -26,13 +26,13 @@ class Guesses:
 
     def wait_s(self, host: str) -> float:
         """How long tokens of this address are not looked at any more; 0 where they are."""
-        count, began = self._wrong.get(_network(host), (0, 0.0))
+        count, began = self._wrong.get(network_of(host), (0, 0.0))
         left = began + WINDOW_S - self._clock()
         return left if count >= MOST and left > 0 else 0.0
 
     def wrong(self, host: str) -> None:
         """A wrong token came from this address."""
-        network = _network(host)
+        network = network_of(host)
         count, began = self._wrong.pop(network, (0, 0.0))
         now = self._clock()
         if now - began >= WINDOW_S:
@@ -44,7 +44,8 @@ class Guesses:
             self._wrong.popitem(last=False)
 
 
-def _network(host: str) -> str:
+def network_of(host: str) -> str:
+    """Whose address it is: of IPv6 the user's network, which he has as many addresses in."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

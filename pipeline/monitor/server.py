@@ -24,14 +24,13 @@ from starlette.routing import Route
 from pipeline.errors import ConfigError
 from pipeline.logs import masked
 from pipeline.monitor.access import Access, Guard
-from pipeline.monitor.http import TimedProtocol
+from pipeline.monitor.http import MAX_CONNECTIONS, TimedProtocol
 from pipeline.monitor.members import Members, verdict
 from pipeline.monitor.page import Page
 from pipeline.monitor.registries import Merged
 
 log = structlog.get_logger(__name__)
 
-MAX_CONNECTIONS = 64
 MAX_HEADER_BYTES = 16 * 1024
 KEEP_ALIVE_S = 15
 START_S = 10.0
@@ -80,7 +79,6 @@ class Monitor:
                 access_log=False,  # addresses may hold the token
                 server_header=False,
                 proxy_headers=False,
-                limit_concurrency=MAX_CONNECTIONS,
                 timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=1,
                 h11_max_incomplete_event_size=MAX_HEADER_BYTES,
