@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,12 +23,16 @@ class Files:
     said: list[str] = field(default_factory=list)
 
     def write(self, path: Path, content: bytes, mode: int) -> None:
-        """Make a file what it should be; of one that is so already only the mode is set."""
+        """Make a file what it should be; one with this content already keeps its time."""
         here = self.places.here(path)
         if here.is_file() and here.read_bytes() == content:
-            self.said.append(f"unchanged  {path}")
-            if not self.dry:
-                here.chmod(mode)
+            # What a link leads to is not this service's to close or to open.
+            if here.is_symlink() or stat.S_IMODE(here.stat().st_mode) == mode:
+                self.said.append(f"unchanged  {path}")
+            else:
+                self._say(f"mode {mode:o}", f"would set mode {mode:o}", path)
+                if not self.dry:
+                    here.chmod(mode)
         else:
             self._change("wrote", "would write", path)
             if not self.dry:
@@ -87,4 +92,7 @@ class Files:
 
     def _change(self, done: str, ahead: str, path: Path) -> None:
         self.changed.append(path)
+        self._say(done, ahead, path)
+
+    def _say(self, done: str, ahead: str, path: Path) -> None:
         self.said.append(f"{ahead if self.dry else done:<10} {path}")

@@ -10,7 +10,7 @@ from deploy.service.contents import check_paths, named_files, needs, told_passwo
 from deploy.service.files import Files
 from deploy.service.manager import Manager
 from deploy.service.places import Places
-from deploy.service.unit import program, unit_text
+from deploy.service.unit import WRITTEN, program, unit_text
 from pipeline.assemble_model import open_model
 from pipeline.config import Config, load_config
 from pipeline.errors import ConfigError, StreamcellError
@@ -18,6 +18,7 @@ from pipeline.errors import ConfigError, StreamcellError
 ENVIRONMENT = b"""\
 # Secrets that the configuration names, NAME=VALUE a line. Then: systemctl restart the service.
 """
+KEPT = ("PATH", "HOME", "LANG")  # what of the installer's environment a service has too
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,13 @@ def install(
     """Write what the service consists of, then let the manager start it or take the changes over.
 
     ``environment`` is a file with the secrets. Raises what ``streamcell check`` raises, and
-    ConfigError for paths that the service could not use; then nothing is written.
+    ConfigError for paths that the service could not use, and StreamcellError for a unit of this
+    name that others wrote; then nothing is written.
     """
     secrets = _secrets(places, environment)
     config = _checked(file, secrets)
     check_paths(config, file.parent, places)
+    _check_unit(places)
     unit = unit_text(places, needs(config), program(user=places.user))
     names = named_files(config, file.parent)
     files = Files(places, dry)
@@ -83,11 +86,12 @@ def uninstall(
     """Stop the service and remove what ``install`` wrote; returns what was done.
 
     States, secrets and what others put into its folder stay; with ``purge`` states and secrets go
-    too. Raises StreamcellError where nothing is installed.
+    too. Raises StreamcellError where nothing is installed, or others wrote the unit.
     """
     files = Files(places, dry)
     if not _there(places.here(places.record)) and not _there(places.here(places.unit_file)):
         raise StreamcellError(f"no service {places.name} is installed ({places.folder})")
+    _check_unit(places)
     if manager is not None and not dry:
         files.said += manager.stop(places.unit)
     files.remove(places.wanted)
@@ -110,8 +114,10 @@ def uninstall(
 
 
 def _checked(file: Path, secrets: bytes | None) -> Config:
-    """The configuration and its models, valid with these secrets in the environment."""
+    """The configuration and its models, valid with these secrets and no other variables."""
     before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update({name: before[name] for name in KEPT if name in before})
     os.environ.update(_variables(secrets or b""))
     try:
         config = load_config(file)
@@ -139,6 +145,18 @@ def _variables(content: bytes) -> dict[str, str]:
     lines = [line.strip() for line in content.decode(errors="replace").splitlines()]
     pairs = [line.partition("=") for line in lines if "=" in line and line[0] not in "#;"]
     return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
+
+
+def _check_unit(places: Places) -> None:
+    """Raise StreamcellError where the unit is neither recorded nor says that it is of here."""
+    unit = places.here(places.unit_file)
+    if not _there(unit) or _there(places.here(places.record)):
+        return
+    if not unit.is_file() or not unit.read_text(errors="replace").startswith(WRITTEN):
+        raise StreamcellError(
+            f"{places.unit_file}: `streamcell service install` did not write it; move it away, or "
+            "take another name"
+        )
 
 
 def _recorded(places: Places) -> list[str]:

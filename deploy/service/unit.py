@@ -12,6 +12,7 @@ from deploy.service.places import Places
 from pipeline.errors import StreamcellError
 
 TEMPLATES = Path(__file__).parent.parent / "systemd"
+WRITTEN = "# Written by `streamcell service install"  # how each of them begins
 
 
 def unit_text(places: Places, needed: Needs, program: Path) -> str:

@@ -65,7 +65,11 @@ def test_secrets_are_for_root_alone_and_the_rest_can_be_read(site: Path, device:
     assert (device / FOLDER / "environment").read_bytes() == secrets.read_bytes()
     assert "nobody-guesses" not in done.output
     (device / FOLDER / "environment").chmod(0o644)  # an editor may leave it so
-    called("install", site, "--root", device)
+    ahead = called("install", site, "--root", device, "--dry-run")
+    assert f"would set mode 600 /{FOLDER}/environment" in ahead.output
+    assert stat.S_IMODE((device / FOLDER / "environment").stat().st_mode) == 0o644
+    done = called("install", site, "--root", device)
+    assert f"mode 600   /{FOLDER}/environment" in done.output
     assert stat.S_IMODE((device / FOLDER / "environment").stat().st_mode) == 0o600
 
 
@@ -162,8 +166,8 @@ def test_a_service_that_could_not_run_is_refused_before_anything_is_written(
 def test_secrets_of_the_file_are_what_the_configuration_is_checked_with(
     site: Path, device: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are in nobody's environment afterwards."""
-    monkeypatch.delenv("EDGE_PASSWORD", raising=False)
+    """Not the shell's, which the service won't have; that has its own again afterwards."""
+    monkeypatch.setenv("EDGE_PASSWORD", of_the_shell := "another")
     login = (
         'security = { protocol = "SASL_PLAINTEXT", mechanism = "PLAIN", username = "edge", '
         'password_env = "EDGE_PASSWORD" }'
@@ -177,7 +181,7 @@ def test_secrets_of_the_file_are_what_the_configuration_is_checked_with(
     secrets = site.with_name("secrets")
     secrets.write_text('# the broker\'s\nEDGE_PASSWORD="pass word"\n')
     install(site, places, manager=None, environment=secrets)
-    assert "EDGE_PASSWORD" not in os.environ
+    assert os.environ["EDGE_PASSWORD"] == of_the_shell
     install(site, places, manager=None)  # the device has them now
     with pytest.raises(ConfigError, match="no-such"):
         install(site, places, manager=None, environment=site.with_name("no-such"))

@@ -8,7 +8,7 @@ import pytest
 
 from deploy.service.install import install, uninstall
 from deploy.service.places import Places
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, StreamcellError
 from tests.deploy.service.site import tree
 
 DESCRIBED = """
@@ -127,3 +127,34 @@ def test_what_broke_off_half_way_can_be_taken_away(
     (folder / "models/pumps.onnx").rmdir()
     uninstall(places, manager=None)
     assert tree(places.root) == {}
+
+
+@pytest.mark.parametrize("unit", ["[Service]\nExecStart=/opt/mine\n", None], ids=["file", "link"])
+def test_a_unit_that_others_wrote_is_left_alone(
+    site: Path, places: Places, unit: str | None
+) -> None:
+    """By installing, and by taking away what was never installed."""
+    path = places.here(places.unit_file)
+    path.parent.mkdir(parents=True)
+    if unit is None:
+        path.symlink_to("/usr/lib/systemd/system/no-such.service")
+    else:
+        path.write_text(unit)
+    before = tree(places.root)
+    with pytest.raises(StreamcellError, match="did not write it; move it away"):
+        install(site, places, manager=None)
+    with pytest.raises(StreamcellError, match="did not write it; move it away"):
+        uninstall(places, manager=None)
+    assert tree(places.root) == before
+
+
+@pytest.mark.parametrize("user", [False, True], ids=["system", "user"])
+def test_a_unit_whose_record_is_lost_can_be_taken_away(
+    site: Path, device: Path, user: bool
+) -> None:
+    """It says of itself who wrote it."""
+    places = Places("pumps", user, device)
+    install(site, places, manager=None)
+    places.here(places.record).unlink()
+    uninstall(places, manager=None)
+    assert not places.here(places.unit_file).exists()
