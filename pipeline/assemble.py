@@ -99,7 +99,7 @@ def _parts(
     )
     if tap is not None:
         source = tap(source)
-    sink = sink or make_sink(config, EVENTS, directory, stop)
+    sink = sink or make_sink(config, EVENTS, directory, stop, vitals=vitals)
     initial = model.initial
     slots = cameras(config) if isinstance(head, Tracker) else config.state.slots
     pool = SlotPool(slots, initial, head.initial)

@@ -112,9 +112,17 @@ def make_source(
 
 
 def make_sink(
-    config: PipelineConfig, events: frozenset[str], directory: Path, stop: threading.Event
+    config: PipelineConfig,
+    events: frozenset[str],
+    directory: Path,
+    stop: threading.Event,
+    *,
+    vitals: Vitals,
 ) -> Sink:
-    """The configured sink; ``events`` are the kinds of outputs that are not one per row."""
+    """The configured sink; ``events`` are the kinds of outputs that are not one per row.
+
+    ``vitals`` is told of a broker that keeps outputs waiting.
+    """
     sink, topic = config.sink, source_topic(config)
     if isinstance(sink, ConsoleSinkConfig):
         from pipeline.sinks.console import ConsoleSink
@@ -127,7 +135,7 @@ def make_sink(
         dead = directory / (sink.dead_letter_path or f"{sink.path}.dead")
         return FileSink(path, dead, topic=topic)
     if isinstance(sink, MqttSinkConfig):
-        return mqtt_sink(config, sink, topic, events, directory, stop)
+        return mqtt_sink(config, sink, topic, events, directory, stop, vitals)
     exactly_once = config.guarantee == "exactly_once"
     make = TransactionalKafkaSink if exactly_once else KafkaSink
     events_as_json = JsonOutputs(topic)

@@ -49,6 +49,7 @@ def mqtt_sink(
     events: frozenset[str],
     directory: Path,
     stop: threading.Event,
+    vitals: Vitals,
 ) -> Sink:
     """What sends outputs to the configured topics; a broker that is the source's is as that is."""
     from pipeline.sinks.mqtt import MqttSink
@@ -67,6 +68,7 @@ def mqtt_sink(
         dead_letter_topic=sink.dead_letter_topic or beside(sink.topic, "dead"),
         source_topic=source_topic,
         retain=sink.retain,
+        vitals=vitals,
         stop=stop,
     )
 

@@ -55,6 +55,10 @@ class Vitals:
         """The loop turned, and may now be silent for ``most_s`` seconds."""
         self._beat = (self._clock(), self._stale_after_s if most_s is None else most_s)
 
+    def renew(self) -> None:
+        """The loop still waits for what it waited for: what the last ``beat`` said holds anew."""
+        self._beat = (self._clock(), self._beat[1])
+
     def wait(self, what: str, detail: str = "") -> None:
         """Not ready until ``done(what)``; a second call renews the detail."""
         self._waiting = {**self._waiting, what: detail}

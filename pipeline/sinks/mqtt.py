@@ -12,6 +12,7 @@ from pipeline.block import Records, Reject
 from pipeline.encode.dead_letters import MAX_DEAD_LETTER_BYTES, dead_letter_line
 from pipeline.encode.json_rows import JsonRows
 from pipeline.errors import SinkError
+from pipeline.monitor.health import Vitals
 from pipeline.sources.kafka_access import Patience
 from pipeline.sources.mqtt_access import MqttAccess
 from pipeline.sources.mqtt_connection import Connection
@@ -22,6 +23,7 @@ log = structlog.get_logger(__name__)
 MAX_UNACKNOWLEDGED = 1000  # messages on their way; beyond, sending waits
 CLOSING_S = 10.0
 SAY_EVERY_S = 5.0
+WAITING = "mqtt sink"  # what the vitals call it
 
 
 class MqttSink:
@@ -30,8 +32,8 @@ class MqttSink:
     Outputs are JSON. Kinds in ``event_kinds`` go to ``events_topic`` (default: ``topic``), rejects
     to ``dead_letter_topic``; ``{stream}`` in the first two is the stream's name. With ``retain``
     the broker keeps the last output of each topic for whoever subscribes later.
-    ``source_topic`` begins record ids. ``stop`` ends the waiting for a broker, ``closing_s`` after
-    it was set.
+    ``source_topic`` begins record ids. ``vitals`` tells of a broker that is waited for; ``stop``
+    ends the waiting, ``closing_s`` after it was set.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class MqttSink:
         retain: bool = False,
         max_dead_letter_bytes: int = MAX_DEAD_LETTER_BYTES,
         closing_s: float = CLOSING_S,
+        vitals: Vitals,
         stop: threading.Event | None = None,
     ) -> None:
         self._shown = access.shown
@@ -58,6 +61,7 @@ class MqttSink:
         self._encoder = JsonRows(source_topic)
         self._max_dead_letter_bytes = max_dead_letter_bytes
         self._closing_s = closing_s
+        self._vitals = vitals
         self._stop = threading.Event() if stop is None else stop
         self._patience = Patience(access.shown, SinkError, stop)
         self._connection = Connection(
@@ -76,9 +80,11 @@ class MqttSink:
 
     def open(self) -> None:
         """Connect; waits for a broker that is down."""
+        self._vitals.wait(WAITING, f"{self._shown}: connecting")
         self._connection.start()
         self._open = True
         self._patience.until_answered("connect for outputs", self._connection.wait_up)
+        self._vitals.done(WAITING)
 
     def send(self, records: Records) -> None:
         """Encode and send outputs; waits while too many are on their way."""
@@ -124,8 +130,8 @@ class MqttSink:
         self._connection.publish(topic, value, retain=retain)
 
     def _wait(self, what: str, done: Callable[[], bool]) -> None:
-        """Until ``done``, saying in the log that it takes long."""
-        began = time.monotonic()
+        """Until ``done``, saying in the log and to the vitals that it takes long."""
+        began = said = time.monotonic()
         give_up: float | None = None
         while True:
             with self._changed:
@@ -134,15 +140,21 @@ class MqttSink:
             if self._refusal:
                 raise SinkError(f"MQTT broker {self._shown}: refuses an output: {self._refusal}")
             if here:
+                self._vitals.done(WAITING)
                 return
+            self._vitals.renew()  # waiting for a broker is no reason to be killed
             now = time.monotonic()
+            if not self._connection.up:
+                self._vitals.wait(WAITING, f"{self._shown}: {self._connection.reason}")
+            elif now - began >= SAY_EVERY_S:
+                self._vitals.wait(WAITING, f"{self._shown}: takes long to {what}")
             if self._stop.is_set():
                 give_up = give_up or now + self._closing_s
                 if now > give_up:
                     raise SinkError(f"{self._shown}: told to stop while waiting to {what}")
-            if now - began >= SAY_EVERY_S:
+            if now - said >= SAY_EVERY_S:
                 log.warning("waiting for the broker", brokers=self._shown, to=what)
-                began = now
+                said = now
 
     def _over(self) -> bool:
         return self._connection.failed or bool(self._refusal)

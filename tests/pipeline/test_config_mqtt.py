@@ -53,8 +53,9 @@ def test_a_sink_takes_the_sources_broker_and_names_follow_the_pipeline(tmp_path:
     (config,) = load(tmp_path, BROKER).pipeline
     assert source_topic(config) == "plant/+"
     stop = threading.Event()
-    source = make_source(config, manifest(), tmp_path, stop, metrics=Metrics("p"), vitals=Vitals())
-    sink = make_sink(config, frozenset(), tmp_path, stop)
+    vitals = Vitals()
+    source = make_source(config, manifest(), tmp_path, stop, metrics=Metrics("p"), vitals=vitals)
+    sink = make_sink(config, frozenset(), tmp_path, stop, vitals=vitals)
     assert isinstance(source, MqttSource)
     assert isinstance(sink, MqttSink)
     source.close()

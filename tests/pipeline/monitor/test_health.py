@@ -64,6 +64,9 @@ def test_a_wait_that_was_announced_is_no_hang() -> None:
     vitals.beat(100)
     clock.now += 99
     assert vitals().faults() == []
+    vitals.renew()
+    clock.now += 99
+    assert vitals().faults() == []
     clock.now += 2
     assert vitals().faults()
     vitals.beat()

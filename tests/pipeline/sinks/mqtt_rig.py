@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pipeline.monitor.health import Vitals
 from pipeline.sinks.mqtt import MqttSink
 from pipeline.sources.mqtt_access import MqttAccess, Version
 from tests.mosquitto import Mosquitto, Stranger, fresh_topic
@@ -17,6 +18,7 @@ class MqttRig:
     def __init__(self, broker: Mosquitto) -> None:
         self.broker = broker
         self.topic = fresh_topic()
+        self.vitals = Vitals()
         self.reader = Stranger(broker, f"{self.topic}/#")
 
     def sink(self, topic: str = "", *, version: Version = "5", **options: Any) -> MqttSink:
@@ -25,6 +27,7 @@ class MqttRig:
             MqttAccess(self.broker.address, version=version),
             client_id=self.topic,
             source_topic=SOURCE_TOPIC,
+            vitals=self.vitals,
             **(
                 {
                     "topic": f"{self.topic}/{topic}" if topic else self.topic,

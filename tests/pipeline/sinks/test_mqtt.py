@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import structlog
 
 from pipeline.errors import SinkError
+from pipeline.monitor.health import Vitals
 from pipeline.sinks.mqtt import MqttSink
 from pipeline.sources.mqtt_access import MqttAccess, Version
 from tests.mosquitto import Mosquitto, Stranger
@@ -114,6 +116,41 @@ def test_outputs_wait_for_a_broker_that_is_away(tmp_path: Path) -> None:
         broker.stop()
 
 
+def test_a_broker_that_is_away_is_no_reason_to_be_killed(tmp_path: Path) -> None:
+    """While outputs wait to be sent, or delivered; the vitals name the broker until they are."""
+    broker = Mosquitto(tmp_path).start()
+    rig = MqttRig(broker)
+    now = [0.0]
+    rig.vitals = Vitals(clock=lambda: now[0])
+    sink = rig.sink()
+
+    def wait_for(done: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 30
+        while not done():
+            assert time.monotonic() < deadline, rig.vitals()
+            time.sleep(0.02)
+
+    try:
+        sink.open()
+        rig.vitals.beat(100)
+        broker.stop()
+        waiting = threading.Thread(target=deliver, args=(sink,), daemon=True)
+        waiting.start()
+        wait_for(lambda: bool(rig.vitals().waiting))
+        assert f"mqtt sink: {broker.address}: " in rig.vitals().waiting[0]
+        now[0] = 150.0  # the loop does not turn meanwhile
+        wait_for(lambda: not rig.vitals().faults())
+        assert rig.vitals().stale_after_s == 100, "what was announced for a commit still holds"
+        broker.start()
+        wait_for(lambda: not rig.vitals().waiting)
+        waiting.join(30)
+        assert not waiting.is_alive()
+    finally:
+        sink.close()
+        rig.close()
+        broker.stop()
+
+
 def deliver(sink: MqttSink) -> None:
     """Send an output and see that it is there."""
     sink.send(scores(1))
@@ -130,6 +167,7 @@ def test_waiting_ends_some_time_after_it_is_told_to(tmp_path: Path) -> None:
         topic="a",
         dead_letter_topic="a/dead",
         source_topic="rows",
+        vitals=Vitals(),
         closing_s=0.2,
         stop=stop,
     )
@@ -157,6 +195,7 @@ def test_what_the_broker_refuses_is_an_error(tmp_path: Path) -> None:
                 topic=topic,
                 dead_letter_topic="allowed/dead",
                 source_topic="rows",
+                vitals=Vitals(),
             )
             sink.open()
             sink.send(scores(1))
