@@ -108,7 +108,7 @@ class Access:
                 max_age=COOKIE_AGE_S,
                 httponly=True,
                 samesite="strict",
-                secure=request.url.scheme == "https",
+                secure=_came_by_tls(request),
             )
 
     def _right(self, given: str) -> bool:
@@ -165,6 +165,19 @@ def _names_this_machine(host: bytes) -> bool:
     except ValueError:
         return name == "localhost" or name.endswith(".localhost")
     return True
+
+
+def _came_by_tls(request: Request) -> bool:
+    """Whether the browser spoke TLS, to a proxy of this machine: others' word is not taken."""
+    host = request.client.host if request.client is not None else ""
+    return _is_loopback(host) and request.headers.get("x-forwarded-proto", "").lower() == "https"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _cookie(request: Request, name: str) -> str:

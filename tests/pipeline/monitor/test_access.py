@@ -5,6 +5,8 @@ from __future__ import annotations
 import hmac
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 
 from pipeline.errors import ConfigError
 from pipeline.monitor.access import MIN_TOKEN, Access
@@ -12,6 +14,7 @@ from tests.pipeline.monitor.conftest import TOKEN, Site
 
 GUARDED = ["/", "/static/app.js", "/static/nothing.js", "/streams?q=a", "/live"]
 OPEN = ["/metrics", "/healthz", "/readyz"]
+TLS = {"X-Forwarded-Proto": "https"}
 
 
 @pytest.mark.parametrize("path", GUARDED)
@@ -79,6 +82,36 @@ def test_token_in_the_address_sets_a_cookie_that_opens(site: Site) -> None:
         assert answer.status == 200
         assert "set-cookie" not in answer.headers
     assert site.get("/", {"Cookie": cookie[:-1]}).status == 401
+
+
+def test_behind_tls_the_cookie_is_for_tls_alone(site: Site) -> None:
+    """As a proxy on this machine says; without one it must open the page without TLS."""
+    for said, secure in (({}, False), ({"X-Forwarded-Proto": "http"}, False), (TLS, True)):
+        cookie = site.get(f"/?token={TOKEN}", said).headers["set-cookie"].lower()
+        assert ("secure" in cookie.split("; ")) is secure, said
+
+
+@pytest.mark.parametrize(
+    ("client", "secure"),
+    [("127.0.0.1", True), ("::1", True), ("192.0.2.7", False), ("fe80::1%eth0", False)],
+)
+def test_tls_is_believed_of_this_machine_alone(client: str, secure: bool) -> None:
+    """Anybody can send the header."""
+    headers = [(name.lower().encode(), value.encode()) for name, value in TLS.items()]
+    request = Request(
+        {
+            "type": "http",
+            "client": (client, 4711),
+            "server": ("192.0.2.1", 9464),
+            "scheme": "http",
+            "path": "/",
+            "query_string": f"token={TOKEN}".encode(),
+            "headers": headers,
+        }
+    )
+    response = Response()
+    Access(TOKEN).remember(request, response)
+    assert ("secure" in response.headers["set-cookie"].lower().split("; ")) is secure
 
 
 def test_a_cookie_of_another_token_is_worth_nothing(site: Site) -> None:
