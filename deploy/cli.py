@@ -16,7 +16,6 @@ from typer.core import TyperGroup
 import pipeline
 from deploy.listen.text import printable_lines
 from pipeline.errors import StreamcellError
-from pipeline.logs import masked
 
 # In the order of the help: modules of deploy.commands, with an ``app`` or a function of that name.
 COMMANDS = (
@@ -91,6 +90,8 @@ def main() -> None:
     try:
         app()
     except StreamcellError as error:
+        from pipeline.logs import masked  # takes a while to import
+
         # It may quote the name of a file or a device, which others chose, or a camera's address.
         said = printable_lines(masked(str(error)))
         typer.secho(f"error: {said}", fg=typer.colors.RED, err=True)

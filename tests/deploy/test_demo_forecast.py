@@ -33,6 +33,7 @@ def sample() -> Sample:
     return load_sample(2 * WEEK)
 
 
+@pytest.mark.slow  # most of it is what the first demo does
 def test_the_demo_on_the_embedded_broker(tmp_path: Path) -> None:
     """Trains, exports, streams, is killed half-way, counts and judges; and takes all with it."""
     folder, streams, rows = tmp_path / "out", 4, 60

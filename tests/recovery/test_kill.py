@@ -107,6 +107,7 @@ def test_kills_lose_and_double_nothing(
     )
 
 
+@pytest.mark.slow
 def test_kills_with_kafka_python(noida: Broker, bundle: Path, tmp_path: Path) -> None:
     """The same with the default client."""
     kill_and_compare(

@@ -17,7 +17,7 @@ VALUES = [20.5, 1.0, 71.25, 4.0, 71.5, 4.25]
 def documented() -> bytes:
     """The bytes of the page's dump."""
     page = (REPOSITORY / "docs" / "formats.md").read_text()
-    (dump,) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    (dump,) = re.findall(r"```text\n(  0  .*?)```", page, re.DOTALL)
     return b"".join(bytes.fromhex(line[5:28]) for line in dump.splitlines())
 
 

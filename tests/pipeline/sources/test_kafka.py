@@ -280,6 +280,7 @@ def test_incomplete_credentials_are_refused(wrong: dict[str, str]) -> None:
     assert "secret" not in repr(Access("127.0.0.1:9092", password="secret"))  # noqa: S106
 
 
+@pytest.mark.slow  # tests/deploy/test_secure_kafka.py runs whole pipelines so
 @pytest.mark.kafka
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
 def test_rows_come_over_tls_with_a_login(
