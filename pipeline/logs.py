@@ -32,12 +32,18 @@ _WORDS = (
     r"|authorization|cookie|jaas"
 )
 _SECRET_KEY = re.compile(_WORDS, re.IGNORECASE)
+# Both begin where a word begins and look at it once, however often a secret's name is in it.
 _SECRET_TEXT = re.compile(
-    rf"((?:{_WORDS})\w*[\"']?\s*[=:]\s*)(?:bearer\s+|basic\s+)?(?:\"[^\"]*\"|'[^']*'|[^\s,;&\"']+)",
+    rf"(?<!\w)((?>\w*?(?:{_WORDS})\w*)[\"']?\s*[=:]\s*)(?:bearer\s+|basic\s+)?"
+    r"(?:\"[^\"]*(?:\"|\Z)|'[^']*(?:'|\Z)|[^\s,;&\"']+)",
     re.IGNORECASE,
 )
 # Up to the last @ of the word: passwords may hold what an address should have escaped.
-_URL_PASSWORD = re.compile(r"(\w://[^/\s:@]*:)[^\s\"'<>]+@")
+_URL_PASSWORD = re.compile(
+    r"(?<![^\s\"'<>])((?>[^\s\"'<>]*?\w://[^/\s:@]*:))[^\s\"'<>]+@",
+)
+MAX_LOOKED_AT = 16 * 1024
+MAX_TOLD = 1000
 
 
 def configure_logs(
@@ -111,6 +117,14 @@ def mask_secrets(
 def masked(text: str) -> str:
     """``text`` without the secrets that a log line would not show either."""
     return _URL_PASSWORD.sub(rf"\1{MASK}@", _SECRET_TEXT.sub(rf"\1{MASK}", text))
+
+
+def masked_start(text: str) -> str:
+    """The first ``MAX_TOLD`` characters of it, masked, at a cost that is bounded."""
+    if len(text) > MAX_LOOKED_AT:
+        # To the end of a word: the half of a password would not be known as one.
+        text = text[:MAX_LOOKED_AT].rpartition(" ")[0]
+    return masked(text)[:MAX_TOLD]
 
 
 def _masked(key: object, value: object) -> object:

@@ -6,12 +6,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.logs import masked
+from pipeline.logs import masked_start
 from pipeline.monitor.cursor import Cursor
 from pipeline.monitor.members import Member, Members
 from pipeline.monitor.status import Status
-
-MAX_TEXT = 1000  # characters of an error
 
 
 class Overview:
@@ -42,12 +40,12 @@ def standing(member: Member) -> dict[str, Any]:
     return {
         "name": member.name,
         "state": condition.state,
-        "failure": masked(condition.failure)[:MAX_TEXT],
+        "failure": masked_start(condition.failure),
         "restarts": condition.restarts,
         "retry_s": round(condition.retry_s, 1),
         "loop": status.get("state", "starting"),
         "recovery": status.get("recovery"),
-        "waiting": [masked(one)[:MAX_TEXT] for one in (*health.faults(), *health.waiting)],
+        "waiting": [masked_start(one) for one in (*health.faults(), *health.waiting)],
     }
 
 

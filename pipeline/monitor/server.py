@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pipeline.errors import ConfigError
-from pipeline.logs import masked
+from pipeline.logs import masked_start
 from pipeline.monitor.access import Access, Guard
 from pipeline.monitor.http import MAX_CONNECTIONS, TimedProtocol
 from pipeline.monitor.members import Members, verdict
@@ -124,7 +124,7 @@ class Monitor:
         return JSONResponse(
             {
                 "status": "alive" if found.alive else "failed",
-                "reasons": [masked(fault) for fault in found.faults],
+                "reasons": [masked_start(fault) for fault in found.faults],
                 "heartbeat_age_s": round(found.beat_age_s, 3),
             },
             200 if found.alive else 503,
@@ -132,7 +132,7 @@ class Monitor:
 
     async def _readyz(self, _: Request) -> Response:
         found = verdict(self._members())
-        reasons = [masked(reason) for reason in (*found.faults, *found.waiting)]
+        reasons = [masked_start(reason) for reason in (*found.faults, *found.waiting)]
         return JSONResponse(
             {"status": "waiting" if reasons else "ready", "reasons": reasons},
             503 if reasons else 200,

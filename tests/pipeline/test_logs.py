@@ -158,6 +158,8 @@ SECRET = "hunter2-xyz"  # noqa: S105  # what must not be seen
         {"text": f'{{"client_secret": "{SECRET}"}}'},
         {"text": f"Authorization: Bearer {SECRET}"},
         {"jaas": f'password="{SECRET}";'},
+        {"cut": f'password="two words, {SECRET}'},
+        {"long": f"{'token_' * 100}={SECRET}"},
         {"error": ValueError(f"password={SECRET} was refused")},
     ],
     ids=lambda values: next(iter(values)),

@@ -8,10 +8,11 @@ import numpy as np
 import orjson
 import pytest
 
+from pipeline.logs import MAX_TOLD
 from pipeline.monitor.health import Vitals
 from pipeline.monitor.live import LiveView
 from pipeline.monitor.members import Condition, Member
-from pipeline.monitor.overview import MAX_TEXT, Overview, crew
+from pipeline.monitor.overview import Overview, crew
 from tests.pipeline.monitor.conftest import TOKEN, Site
 from tests.pipeline.monitor.plant import FEATURES, Plant, fill
 from tests.pipeline.monitor.test_server import viewer
@@ -93,7 +94,7 @@ def test_a_pipeline_that_began_anew_is_told_from_its_first_row(filled: Works) ->
     assert (card["state"], card["failure"], card["restarts"]) == ("restarting", FAILURE, 2)
     assert card["retry_s"] == pytest.approx(7.2, abs=0.1)
     members[0] = Member(PRESSES, filled[PRESSES].vitals, condition=Condition("failed", "x" * 9999))
-    assert len(read(overview)[PRESSES]["failure"]) == MAX_TEXT
+    assert len(read(overview)[PRESSES]["failure"]) == MAX_TOLD
     members[0] = Member(PRESSES, filled[PRESSES].vitals, view=views[1])
     again = read(overview)[PRESSES]["view"]
     assert again["first"] is True
