@@ -36,6 +36,7 @@ def mqtt_source(
         stream_from=source.stream_from,
         session_expiry_s=source.session_expiry_s,
         receive_maximum=source.receive_maximum,
+        max_record_bytes=source.max_record_bytes,
         dropped=metrics.dropped,
         vitals=vitals,
         stop=stop,

@@ -13,7 +13,7 @@ import structlog
 from paho.mqtt.client import MQTTMessage
 
 from pipeline.block import Polled
-from pipeline.decode.base import Decoder, RawRecords
+from pipeline.decode.base import MAX_RECORD_BYTES, Decoder, RawRecords
 from pipeline.errors import SourceError
 from pipeline.monitor.health import Vitals
 from pipeline.sources.base import Assignee, LogRange, Positions
@@ -50,6 +50,11 @@ class _Arrival:
     dropped: str
     content: int
 
+    @property
+    def size(self) -> int:
+        """Bytes that it holds."""
+        return len(self.key) + len(self.value)
+
 
 class MqttSource:
     """Rows of one topic filter, with quality of service 1 and a session that the broker keeps.
@@ -57,7 +62,8 @@ class MqttSource:
     Offsets are the times of arrival in microseconds, so they go on rising after a restart, which
     begins with the states of the last snapshot: the broker gives a message again only until it is
     acknowledged, and that is when its outputs are committed. What was not is given again, under
-    another offset. At most ``receive_maximum`` messages are on their way at once.
+    another offset. At most ``receive_maximum`` messages are on their way at once. Those far larger
+    than ``max_record_bytes`` are not even read (MQTT 5): the broker drops them.
     ``dropped(cause, rows)`` counts messages that are no rows, ``vitals`` tells of a lost broker.
     """
 
@@ -73,6 +79,7 @@ class MqttSource:
         stream_from: StreamFrom = "wildcards",
         session_expiry_s: int = 7 * 24 * 3600,
         receive_maximum: int = 1000,
+        max_record_bytes: int = MAX_RECORD_BYTES,
         dropped: Callable[[str, int], None],
         vitals: Vitals,
         stop: threading.Event | None = None,
@@ -92,6 +99,7 @@ class MqttSource:
             topic_filter=topic,
             session_expiry_s=session_expiry_s,
             receive_maximum=receive_maximum,
+            max_record_bytes=max_record_bytes,
             on_up=self._up,
             on_message=self._arrived,
             on_change=self._wake,
@@ -191,7 +199,7 @@ class MqttSource:
         size = 0
         while self._waiting and len(taken) < MAX_POLL_MESSAGES and size < MAX_POLL_BYTES:
             arrival = self._waiting.popleft()
-            size += len(arrival.value)
+            size += arrival.size
             taken.append(arrival)
         self._waiting_bytes -= size
         if taken:
@@ -258,7 +266,7 @@ class MqttSource:
             if message.qos:
                 self._unacknowledged[message.mid] = arrival
             self._waiting.append(arrival)
-            self._waiting_bytes += len(value)
+            self._waiting_bytes += arrival.size
             self._changed.notify_all()
 
     def _again(self, message: MQTTMessage, content: int) -> bool:

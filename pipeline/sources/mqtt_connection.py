@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -17,14 +19,19 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from pipeline.calls import ended
 from pipeline.errors import StreamcellError
 from pipeline.sources.kafka_access import UnreachableError
 from pipeline.sources.mqtt_access import MqttAccess
+from pipeline.sources.mqtt_topics import MAX_TOPIC_BYTES
 
 log = structlog.get_logger(__name__)
 
 KEEPALIVE_S = 30
 CONNECT_S = 5.0
+LEAVE_S = 2.0
+# What a packet holds beside its payload: the topic, and properties that the sender may add.
+AROUND_BYTES = MAX_TOPIC_BYTES + 64 * 1024
 RETRY_S = (1, 15)  # first and longest wait before the broker is tried again
 SHORT_S, SHORT_LIVES = 10.0, 3  # connections that end at once, so many in a row, have a rival
 LARGEST_WINDOW = 65_535  # messages on their way, where the broker names no limit
@@ -62,7 +69,8 @@ class Connection:
 
     ``clean`` begins every connection without a session; otherwise the broker keeps subscriptions
     and messages for ``session_expiry_s`` after a connection was lost. ``receive_maximum`` bounds
-    the messages that it sends before they are acknowledged (MQTT 5). Messages of ``topic_filter``
+    the messages that it sends before they are acknowledged, and ``max_record_bytes`` their size:
+    it drops what is far larger (both MQTT 5). Messages of ``topic_filter``
     are subscribed to every time, as the filter may be another than the session's; retained ones
     are not asked for (MQTT 5). ``error`` is raised for what waiting can't mend.
 
@@ -81,6 +89,7 @@ class Connection:
         topic_filter: str | None = None,
         session_expiry_s: int = 0,
         receive_maximum: int = LARGEST_WINDOW,
+        max_record_bytes: int | None = None,
         on_up: Callable[[bool], None] = lambda _: None,
         on_message: Received = lambda _: None,
         on_acknowledged: Callable[[str], None] = lambda _: None,
@@ -94,6 +103,8 @@ class Connection:
         if self._five:
             self._properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             self._properties.ReceiveMaximum = receive_maximum
+            if max_record_bytes is not None:
+                self._properties.MaximumPacketSize = max_record_bytes + AROUND_BYTES
             if not clean:
                 self._properties.SessionExpiryInterval = session_expiry_s
         self._client = client = mqtt.Client(
@@ -116,7 +127,7 @@ class Connection:
         client.on_publish = lambda _client, _data, _mid, code, _properties: on_acknowledged(
             str(code) if code.is_failure else ""
         )
-        self.up = False
+        self.up = self._closed = False
         self.reason = "not connected yet"
         self.window = LARGEST_WINDOW  # messages the broker takes before it acknowledges them
         self._fatal: StreamcellError | None = None
@@ -161,10 +172,20 @@ class Connection:
         self._client.publish(topic, payload, 1, retain)
 
     def close(self) -> None:
-        """Disconnect in good order, after what was queued; twice is fine."""
-        self.up = False
+        """Disconnect in good order, after what was queued; twice is fine.
+
+        A broker that does not read is left without a word after ``LEAVE_S``.
+        """
+        self.up, self._closed = False, True
         self._client.disconnect()
-        self._client.loop_stop()
+        if ended(self._client.loop_stop, LEAVE_S):
+            return
+        connection = self._client.socket()
+        if isinstance(connection, socket.socket):
+            with suppress(OSError):  # it has just ended
+                # Not TLS's own, which would let the other thread write on in plain text.
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+            ended(self._client.loop_stop, LEAVE_S)
 
     # Called by the client, in its thread.
 
@@ -176,6 +197,9 @@ class Connection:
         code: ReasonCode,
         properties: Properties | None,
     ) -> None:
+        if self._closed:  # while it was being made
+            self._client.disconnect()
+            return
         if code.is_failure:
             self._refused("refuses the connection", code)
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,30 @@ def test_waiting_ends_some_time_after_it_is_told_to(tmp_path: Path) -> None:
             deliver(sink)
     finally:
         sink.close()
+        broker.stop()
+
+
+def test_a_frozen_broker_does_not_keep_a_sink_from_closing(tmp_path: Path) -> None:
+    """With more on its way than the network takes, no farewell gets through."""
+    broker = Mosquitto(tmp_path).start()
+    rig = MqttRig(broker)
+    stop = threading.Event()
+    sink = rig.sink(closing_s=0.2, stop=stop, max_dead_letter_bytes=1 << 20)
+    large = replace(BAD, value=b"x" * (1 << 19))
+    try:
+        sink.open()
+        with broker.paused():
+            for _ in range(40):
+                sink.reject([large])
+            stop.set()
+            with pytest.raises(SinkError, match="told to stop"):
+                sink.flush()
+            began = time.monotonic()
+            sink.close()
+            assert time.monotonic() - began < 10
+    finally:
+        sink.close()
+        rig.close()
         broker.stop()
 
 

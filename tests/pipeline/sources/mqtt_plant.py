@@ -46,6 +46,7 @@ class Plant:
         version: Version = "5",
         stream_from: StreamFrom = "wildcards",
         receive_maximum: int = 1000,
+        max_record_bytes: int = 1000,
         stop: threading.Event | None = None,
         levels: str = "#",
     ) -> MqttSource:
@@ -57,6 +58,7 @@ class Plant:
             client_id=self.topic,
             stream_from=stream_from,
             receive_maximum=receive_maximum,
+            max_record_bytes=max_record_bytes,
             dropped=lambda cause, rows: self.dropped.update({cause: rows}),
             vitals=self.vitals,
             stop=stop,

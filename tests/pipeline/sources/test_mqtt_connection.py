@@ -84,6 +84,29 @@ def test_a_flood_without_acknowledgement_waits_in_the_broker(plant: Plant) -> No
     assert [values[0] for values in reader.values(0)] == list(range(40))
 
 
+def test_long_topics_count_in_what_waits(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As messages do: a flood of them is not read before there is room."""
+    monkeypatch.setattr("pipeline.sources.mqtt.MAX_WAITING_BYTES", 3000)
+    reader = plant.reader()
+    plant.publish("m" * 1000, *[row(at, 0) for at in range(20)])
+    deadline = time.monotonic() + 10
+    while reader.source.lag()[0] < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    time.sleep(0.3)  # in which the others would come
+    assert reader.source.lag() == {0: 3}
+    reader.until(got(reader, 20))
+
+
+def test_a_message_that_is_far_too_large_is_not_read(plant: Plant) -> None:
+    """Or one of 200 MB would end a small device, come again, and end it again."""
+    reader = plant.reader(plant.source(max_record_bytes=1000))
+    plant.publish("m-1", b"x" * 300_000, row(1, 0), b"x" * 300_000, row(2, 0))
+    reader.until(got(reader, 2))
+    assert reader.values(0) == [[1, 0], [2, 0]]
+    assert reader.polled.rejects == []
+
+
 def test_a_session_that_the_broker_forgot_is_told(plant: Plant) -> None:
     """Messages may be lost then, and only the log can say so; at the first start there is none."""
     with structlog.testing.capture_logs() as logs:
