@@ -68,7 +68,12 @@ class SinkError(StreamcellError):
 
 
 class FencedError(SinkError):
-    """Another process with the same ``instance`` took over the transactions."""
+    """Another process with the same ``instance`` took over the transactions.
+
+    The code is its own, for process managers: whoever was fenced must not come back by itself.
+    """
+
+    exit_code = 9
 
 
 class EngineError(StreamcellError):

@@ -52,7 +52,7 @@ def program(*, user: bool) -> Path:
 
 
 def _devices(needed: Needs) -> list[str]:
-    """Classes of devices, by their names in /proc/devices, and the groups that may open them."""
+    """Devices or classes of them, as /proc/devices names these, and the groups that open them."""
     classes: list[str] = []
     groups: set[str] = set()
     if needed.cameras:
@@ -62,7 +62,8 @@ def _devices(needed: Needs) -> list[str]:
         classes.append("char-alsa rw")
         groups.add("audio")
     if needed.gpu:
-        classes += ["char-nv* rw", "char-drm rw"]
+        # Jetson's /dev/nvmap is a misc device, and its class would open many others.
+        classes += ["char-nv* rw", "/dev/nvmap rw", "char-drm rw"]
         groups.add("video")
     if not classes:
         return ["PrivateDevices=yes"]

@@ -15,8 +15,9 @@ import pytest
 from deploy.service import unit
 from deploy.service.contents import Needs
 from deploy.service.places import Places
-from deploy.service.unit import program, unit_text
-from pipeline.errors import StreamcellError
+from deploy.service.unit import WRITTEN, program, unit_text
+from pipeline.errors import FencedError, StreamcellError
+from tests.deploy.service.supervisor import settings
 from tests.shared import missing
 
 PLAIN = Needs(cameras=False, microphone=False, gpu=False)
@@ -52,6 +53,11 @@ def written(folder: Path, needed: Needs, *, user: bool = False) -> Path:
     path = folder / places.unit
     path.write_text(unit_text(places, needed, Path(sys.executable)))
     return path
+
+
+def errors(kind: type[StreamcellError]) -> list[type[StreamcellError]]:
+    """An error and all that are derived from it."""
+    return [kind, *(each for below in kind.__subclasses__() for each in errors(below))]
 
 
 def verified(path: Path, *, user: bool = False) -> str:
@@ -105,6 +111,27 @@ def test_a_device_is_open_to_those_who_read_it_only() -> None:
     assert "SupplementaryGroups=audio video\n" in everything
     for line in ("PrivateDevices=yes", "MemoryDenyWriteExecute=yes"):
         assert line not in everything
+
+
+def test_a_gpu_is_open_on_jetson_too() -> None:
+    """Its memory is a device of no class of its own: /proc/devices has no nvmap there."""
+    text = unit_text(Places("x"), ALL_NEEDS["gpu"], Path("/bin/true"))
+    assert settings(text, "DeviceAllow") == [
+        ["char-nv*", "rw"],
+        ["/dev/nvmap", "rw"],
+        ["char-drm", "rw"],
+    ]
+
+
+@pytest.mark.parametrize("user", [False, True], ids=["system", "user"])
+def test_who_was_fenced_stays_away(user: bool) -> None:
+    """Another instance took over; every other error has it started again."""
+    text = unit_text(Places("x", user), PLAIN, Path("/bin/true"))
+    assert text.startswith(WRITTEN)
+    assert settings(text, "Restart") == [["on-failure"]]
+    assert settings(text, "RestartPreventExitStatus") == [[str(FencedError.exit_code)]]
+    others = [kind for kind in errors(StreamcellError) if kind is not FencedError]
+    assert FencedError.exit_code not in {kind.exit_code for kind in others}
 
 
 def test_a_users_unit_is_the_systems_with_less() -> None:
