@@ -6,14 +6,13 @@ import threading
 from pathlib import Path
 
 from pipeline.config import PipelineConfig
-from pipeline.config_mqtt import MqttSecurityConfig, MqttSinkConfig, MqttSourceConfig
+from pipeline.config_mqtt import MqttSecurityConfig, MqttSinkConfig, MqttSourceConfig, reach
 from pipeline.decode.base import Decoder
 from pipeline.metrics import Metrics
 from pipeline.monitor.health import Vitals
 from pipeline.sinks.base import Sink
 from pipeline.sources.base import Source
 from pipeline.sources.mqtt_access import MqttAccess, Version
-from pipeline.sources.mqtt_topics import beside
 
 
 def mqtt_source(
@@ -52,21 +51,18 @@ def mqtt_sink(
     stop: threading.Event,
     vitals: Vitals,
 ) -> Sink:
-    """What sends outputs to the configured topics; a broker that is the source's is as that is."""
+    """What sends outputs to the configured topics."""
     from pipeline.sinks.mqtt import MqttSink
 
-    source = config.source
-    if isinstance(source, MqttSourceConfig) and sink.broker in (None, source.broker):
-        access = _access(source.broker, source.version, source.security, directory, "source")
-    else:
-        access = _access(sink.broker or "", sink.version, sink.security, directory, "sink")
+    source = config.source if isinstance(config.source, MqttSourceConfig) else None
+    broker, version, security, table = reach(sink, source)
     return MqttSink(
-        access,
+        _access(broker, version, security, directory, table),
         client_id=sink.client_id or f"streamcell-{config.name}-{config.instance}-out",
         topic=sink.topic,
         events_topic=sink.events_topic,
         event_kinds=events,
-        dead_letter_topic=sink.dead_letter_topic or beside(sink.topic, "dead"),
+        dead_letter_topic=sink.dead_letters,
         source_topic=source_topic,
         retain=sink.retain,
         vitals=vitals,

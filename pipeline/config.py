@@ -24,7 +24,7 @@ from pipeline.config_edges import (
     KafkaSourceConfig,
     Table,
 )
-from pipeline.config_mqtt import MqttSinkConfig, MqttSourceConfig
+from pipeline.config_mqtt import MqttSinkConfig, MqttSourceConfig, echo_problem
 from pipeline.config_tracking import (
     CamerasSourceConfig,
     DetectionsSourceConfig,
@@ -176,6 +176,12 @@ class PipelineConfig(Table):
             )
         if self.sink.type == "mqtt" and self.source.type != "mqtt" and not self.sink.broker:
             raise ValueError("sink.broker is needed: the source has no broker to take over")
+        if (
+            self.sink.type == "mqtt"
+            and self.source.type == "mqtt"
+            and (problem := echo_problem(self.source, self.sink))
+        ):
+            raise ValueError(problem)
         return self
 
     def own(self) -> list[str]:

@@ -8,8 +8,15 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.config_edges import FLUSH_MS, RowsConfig, Table, misplaced
-from pipeline.sources.mqtt_access import broker_problem
-from pipeline.sources.mqtt_topics import filter_problem, topic_problem
+from pipeline.sources.mqtt_access import MqttAccess, Version, broker_problem
+from pipeline.sources.mqtt_topics import (
+    beside,
+    filter_problem,
+    matches,
+    topic_of,
+    topic_problem,
+    under_wildcards,
+)
 
 
 class MqttSecurityConfig(Table):
@@ -132,14 +139,18 @@ class MqttSinkConfig(Table):
     expected: bool = Field(
         False, description="Add to every output what the model expected of each feature."
     )
-    version: Literal["5", "3.1.1"] = Field("5", description="MQTT's version.")
+    version: Version = Field(
+        "5",
+        description="MQTT's version; default: the source's, where its broker is the same.",
+    )
     client_id: str | None = Field(
         None,
         min_length=1,
         description="Name of this client; default: `streamcell-<pipeline>-<instance>-out`.",
     )
     security: MqttSecurityConfig = Field(
-        MqttSecurityConfig(), description="TLS and login, where the broker is not the source's."
+        MqttSecurityConfig(),
+        description="TLS and login; default: the source's, where its broker is the same.",
     )
 
     @field_validator("broker")
@@ -156,7 +167,58 @@ class MqttSinkConfig(Table):
     def _dead_letters_have_one_topic(self) -> MqttSinkConfig:
         if self.dead_letter_topic is not None and "{" in self.dead_letter_topic:
             raise ValueError("dead_letter_topic has no {stream}: a bad message may have none")
+        _without(self.dead_letters, topic_problem(self.dead_letters))
         return self
+
+    @property
+    def dead_letters(self) -> str:
+        """Topic of rejected messages."""
+        return self.dead_letter_topic or beside(self.topic, "dead")
+
+
+def reach(
+    sink: MqttSinkConfig, source: MqttSourceConfig | None
+) -> tuple[str, Version, MqttSecurityConfig, str]:
+    """The sink's broker, how to reach it, and the table that says so: the source's by default."""
+    same = source is not None and sink.broker in (None, source.broker)
+    if source is None or not same:
+        return sink.broker or "", sink.version, sink.security, "sink"
+    given = sink.model_fields_set
+    return (
+        source.broker,
+        sink.version if "version" in given else source.version,
+        sink.security if "security" in given else source.security,
+        "sink" if "security" in given else "source",
+    )
+
+
+def echo_problem(source: MqttSourceConfig, sink: MqttSinkConfig) -> str | None:
+    """Why the source would read what the sink sends, and so never come to an end; or None."""
+    broker, _, security, _ = reach(sink, source)
+    there = MqttAccess(broker, tls=security.tls).shown
+    if there.lower() != MqttAccess(source.broker, tls=source.security.tls).shown.lower():
+        return None
+    read = source.topic
+    for key, topic in (
+        ("topic", sink.topic),
+        ("events_topic", sink.events_topic or sink.topic),
+        ("dead_letter_topic", sink.dead_letters),
+    ):
+        for stream in _samples(read):
+            if matches(read, sent := topic_of(topic, stream)):
+                return (
+                    f"sink.{key} {topic!r}: the source's filter {read!r} selects {sent!r} on the "
+                    "same broker, so the pipeline would read its own outputs without end; "
+                    "send them to topics that the filter leaves out"
+                )
+    return None
+
+
+def _samples(topic_filter: str) -> list[bytes]:
+    """Streams as the filter may name them, with one level and with more for ``#``."""
+    heard = [topic_filter.replace("+", "a").replace("#", below) for below in ("a", "a/a", "a/a/a")]
+    named = [under_wildcards(topic_filter, topic) for topic in heard]
+    return [name.encode() for name in ("a", *named, *heard)]
 
 
 def _without(text: str, problem: str | None) -> str:

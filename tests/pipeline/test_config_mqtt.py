@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.assemble_edges import make_sink, make_source, source_topic
 from pipeline.config import Config, load_config
+from pipeline.config_mqtt import MqttSinkConfig, MqttSourceConfig, reach
 from pipeline.errors import ConfigError
 from pipeline.metrics import Metrics
 from pipeline.monitor.health import Vitals
@@ -73,6 +74,7 @@ def test_a_sink_takes_the_sources_broker_and_names_follow_the_pipeline(tmp_path:
         (BROKER, "", "a", "b/+", "topic: a topic has no +"),
         (BROKER, "", "a", "b/{key}", "placeholder"),
         (BROKER, 'dead_letter_topic = "d/{stream}"', "a", "b", "dead_letter_topic has no"),
+        (BROKER, "", "a", "b/" + "x" * 65_530, "at most 65,535 bytes"),
         (BROKER + "\nreceive_maximum = 0", "", "a", "b", "receive_maximum"),
         (BROKER + '\npayload = "pcm"\ntime_field = "t"', "", "a", "b", "takes no time_field"),
         (BROKER + '\nclient_id = "x"', 'client_id = "x"', "a", "b", "same client_id 'x'"),
@@ -86,7 +88,7 @@ def test_a_sink_takes_the_sources_broker_and_names_follow_the_pipeline(tmp_path:
             "NOT_SET is not set",
         ),
     ],
-    ids=range(14),
+    ids=range(15),
 )
 def test_what_can_not_work_is_refused(
     tmp_path: Path, source: str, sink: str, topic: str, out: str, told: str
@@ -96,6 +98,65 @@ def test_what_can_not_work_is_refused(
         load(tmp_path, source, sink, topic=topic, out=out)
     assert told in str(caught.value)
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("topic", "out", "sink", "told"),
+    [
+        ("plant/#", "plant/scores/{stream}", "", "sink.topic 'plant/scores/{stream}'"),
+        ("plant/#", "scores", 'events_topic = "plant/alarms"', "sink.events_topic"),
+        ("plant/+", "plant/{stream}/scores", "", "sink.dead_letter_topic 'plant/dead'"),
+        ("+/+", "scores/{stream}", "", "selects 'scores/a'"),
+        ("a", "a", "", "sink.topic"),
+        ("#", "x/{stream}/y/{stream}", "", "sink.topic"),
+    ],
+    ids=range(6),
+)
+def test_a_pipeline_that_would_read_its_own_outputs_is_refused(
+    tmp_path: Path, topic: str, out: str, sink: str, told: str
+) -> None:
+    """On the same broker; elsewhere they are somebody else's."""
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, BROKER, sink, topic=topic, out=out)
+    assert told in str(caught.value)
+    assert "its own outputs" in str(caught.value)
+    load(tmp_path, BROKER, f'broker = "other"\n{sink}', topic=topic, out=out)
+
+
+@pytest.mark.parametrize(
+    ("topic", "out"),
+    [("plant/+/readings", "plant/{stream}/scores"), ("plant/+", "scores/{stream}")],
+    ids=["beside", "apart"],
+)
+def test_outputs_beside_the_rows_are_fine(tmp_path: Path, topic: str, out: str) -> None:
+    """Where the filter leaves them out."""
+    assert load(tmp_path, BROKER, topic=topic, out=out)
+
+
+def test_a_broker_is_the_same_however_it_is_written(tmp_path: Path) -> None:
+    """With the usual port or without."""
+    with pytest.raises(ConfigError, match="its own outputs"):
+        load(tmp_path, BROKER, 'broker = "B"', topic="a", out="a")
+
+
+def test_a_sink_on_the_sources_broker_may_have_a_login_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a version; what it does not say is the source's."""
+    monkeypatch.setenv("P", SECRET)
+    login = 'security = {{username = "{}", password_env = "P"}}'
+    source = f'{BROKER}\nversion = "3.1.1"\n{login.format("reader")}'
+    for sink, expected in (
+        ("", ("b:1883", "3.1.1", "reader", "source")),
+        (login.format("writer"), ("b:1883", "3.1.1", "writer", "sink")),
+        ('version = "5"', ("b:1883", "5", "reader", "source")),
+        ('broker = "other"', ("other", "5", None, "sink")),
+    ):
+        (config,) = load(tmp_path, source, sink).pipeline
+        assert isinstance(config.source, MqttSourceConfig)
+        assert isinstance(config.sink, MqttSinkConfig)
+        broker, version, security, table = reach(config.sink, config.source)
+        assert (broker, version, security.username, table) == expected
 
 
 def test_the_documentations_example_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
