@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.errors import BundleError
-from pipeline.manifest import Audio, Feature, Manifest, Part, state_fingerprint
+from pipeline.manifest import OUTPUTS_TASK, Audio, Feature, Manifest, Part, state_fingerprint
 
 MAX_DESCRIPTION_BYTES = 1 << 20
 MAX_MODEL_BYTES = 1 << 30  # as a bundle
@@ -76,7 +76,7 @@ class Description(_Table):
 
     name: str = Field(min_length=1)
     model: str = Field(min_length=1)
-    task: str = "outputs"
+    task: str = OUTPUTS_TASK
     features: tuple[str, ...] = ()
     audio: Audio | None = None
     input: Input

@@ -16,6 +16,9 @@ from pipeline.errors import BundleError
 
 FORMAT = 1
 METADATA_KEY = "streamcell"
+OUTPUTS_TASK = "outputs"  # reports each part under its own name
+# What every record of that task tells anyway (see encode/ and heads/outputs.py).
+TAKEN_NAMES = frozenset({"id", "type", "stream", "time", "step"})
 
 
 class _Frozen(BaseModel):
@@ -101,6 +104,24 @@ class Manifest(_Frozen):
             raise ValueError("a row of audio has one feature, its samples, and no clock")
         return self
 
+    @model_validator(mode="after")
+    def _names_are_apart(self) -> Manifest:
+        if len({feature.name for feature in self.features}) != len(self.features):
+            raise ValueError("two input features have the same name")
+        if len(set(self.clock)) != len(self.clock):
+            raise ValueError(f"the clock has a column twice: {', '.join(self.clock)}")
+        for field, parts in (("state", self.state), ("outputs", self.outputs)):
+            names = [part.name for part in parts]
+            if len(set(names)) != len(names):
+                raise ValueError(f"two parts of {field} have the same name: {names}")
+        taken = sorted(TAKEN_NAMES.intersection(part.name for part in self.outputs))
+        if self.task == OUTPUTS_TASK and taken:
+            raise ValueError(
+                f"every record has {', '.join(taken)} already; outputs need other names (in a "
+                "description: called)"
+            )
+        return self
+
     @property
     def input_width(self) -> int:
         """The floats in one row of x: the features, then the clock's columns; or the samples."""
@@ -158,22 +179,13 @@ def parse_manifest(text: str, where: str) -> Manifest:
             "upgrade streamcell, or export the bundle again with this version"
         )
     try:
-        manifest = Manifest.model_validate(raw)
+        return Manifest.model_validate(raw)
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, item['loc'])) or 'manifest'}: {item['msg']}"
             for item in error.errors()
         )
         raise BundleError(f"{where}: the manifest is not valid: {problems}") from error
-    if len({feature.name for feature in manifest.features}) != len(manifest.features):
-        raise BundleError(f"{where}: two input features have the same name")
-    if len(set(manifest.clock)) != len(manifest.clock):
-        raise BundleError(f"{where}: the clock has a column twice: {', '.join(manifest.clock)}")
-    for field in ("state", "outputs"):
-        names = [part.name for part in getattr(manifest, field)]
-        if len(set(names)) != len(names):
-            raise BundleError(f"{where}: two parts of {field} have the same name: {names}")
-    return manifest
 
 
 def state_fingerprint(state: tuple[Part, ...], graph: bytes) -> str:

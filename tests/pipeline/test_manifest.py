@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.errors import BundleError
-from pipeline.manifest import Part, parse_manifest, state_fingerprint
+from pipeline.manifest import TAKEN_NAMES, Part, parse_manifest, state_fingerprint
 from tests.pipeline.bundles import HIDDEN, manifest
 
 
@@ -43,6 +43,17 @@ def test_outputs_are_found_by_name() -> None:
     assert described.output_width == 4
     with pytest.raises(BundleError, match="no output part 'std'; the bundle has: mean, last"):
         described.output_slice("std")
+
+
+@pytest.mark.parametrize("name", sorted(TAKEN_NAMES))
+def test_what_every_record_tells_is_no_name_of_a_reported_output(name: str) -> None:
+    """Of the task that reports outputs under their own names; other tasks have names for them."""
+    parts = (Part(name="mean"), Part(name=name))
+    other = manifest(outputs=parts)
+    assert parse_manifest(other.to_json(), "here") == other
+    text = other.to_json().replace('"task":"test"', '"task":"outputs"')
+    with pytest.raises(BundleError, match=rf"^here: .*every record has {name} already"):
+        parse_manifest(text, "here")
 
 
 def test_it_cannot_be_changed() -> None:

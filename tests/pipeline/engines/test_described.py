@@ -106,6 +106,11 @@ def test_state_context_constants_and_axes_are_what_the_file_says(tmp_path: Path)
         ("shape = [2]\nbatch_axis", "shape = [3]\nbatch_axis", "initial"),
         ("shape = [2, 2]", "shape = [2, 3]", "does not hold 4 values"),
         ('called = "total"\nshape = [2]', 'called = "total"', "the description says"),
+        *(
+            ('called = "total"', f'called = "{name}"', f"every record has {name} already")
+            for name in ("id", "step", "stream", "time", "type")
+        ),
+        ('features = ["a", "b"]', 'features = ["a", "a"]', "two input features"),
         ("batch_axis = 1", "batch_axis = 4", "beyond shape"),
         ("batch_axis = 1", "batch_axis = 0", "does not fit the graph: step of 3 rows"),
         ("batch_axis = 1", "batch_axes = 1", "batch_axes"),
