@@ -57,6 +57,21 @@ def test_other_words_are_noticed() -> None:
     assert not any(message.count("…") > 3 for message in MESSAGES)
 
 
+def test_what_readyz_waits_for_is_told() -> None:
+    """Whatever the loop announces in fixed words."""
+    announced = [
+        ": ".join(str(part.value) for part in node.args if isinstance(part, ast.Constant))
+        for path in python_files("pipeline")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "wait"
+        and [type(part) for part in node.args] == [ast.Constant, ast.Constant]
+    ]
+    assert len(announced) >= 2
+    assert not [text for text in announced if f"`{text}`" not in PAGE]
+
+
 def test_metrics_are_those_that_there_are() -> None:
     """By their names in docs/metrics.md."""
     known = set(
