@@ -151,6 +151,7 @@ class MqttSink:
             if self._stop.is_set():
                 give_up = give_up or now + self._closing_s
                 if now > give_up:
+                    self._closing_s = 0.0  # closing need not try as long again
                     raise SinkError(f"{self._shown}: told to stop while waiting to {what}")
             if now - said >= SAY_EVERY_S:
                 log.warning("waiting for the broker", brokers=self._shown, to=what)

@@ -188,7 +188,7 @@ def test_a_frozen_broker_does_not_keep_a_sink_from_closing(tmp_path: Path) -> No
     broker = Mosquitto(tmp_path).start()
     rig = MqttRig(broker)
     stop = threading.Event()
-    sink = rig.sink(closing_s=0.2, stop=stop, max_dead_letter_bytes=1 << 20)
+    sink = rig.sink(closing_s=3, stop=stop, max_dead_letter_bytes=1 << 20)
     large = replace(BAD, value=b"x" * (1 << 19))
     try:
         sink.open()
@@ -200,7 +200,7 @@ def test_a_frozen_broker_does_not_keep_a_sink_from_closing(tmp_path: Path) -> No
                 sink.flush()
             began = time.monotonic()
             sink.close()
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < 4.5, "it does not try for closing_s again"
     finally:
         sink.close()
         rig.close()
