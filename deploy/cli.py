@@ -6,6 +6,7 @@ libraries that training and demos are made of.
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib import import_module
 from typing import Annotated, Any
@@ -87,6 +88,9 @@ def options(
 
 def main() -> None:
     """Run the command line: a deliberate error is one message and its exit code, no traceback."""
+    if sys.argv[1:2] == ["run"]:
+        # Asked to reload while its modules are imported, it would die: the file is still unread.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         app()
     except StreamcellError as error:
