@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol
 
@@ -185,6 +186,7 @@ class TransactionalKafkaSink(KafkaSink):
     """
 
     _open = False
+    _began_s = 0.0
 
     def open(self) -> None:
         """Find (or make) the topics, and end what a dead predecessor left open."""
@@ -194,8 +196,9 @@ class TransactionalKafkaSink(KafkaSink):
     def reject(self, rejects: Sequence[Reject]) -> None:
         """Queue dead letters in the transaction."""
         if rejects:
-            self._begin()
-            super().reject(rejects)
+            with self._judged():
+                self._begin()
+                super().reject(rejects)
 
     def commit(self, topic: str, positions: Positions, group: Any) -> None:
         """Make outputs and offsets visible together.
@@ -211,16 +214,14 @@ class TransactionalKafkaSink(KafkaSink):
             )
         self._begin()
         try:
-            if positions:
-                _until_done(
-                    "send offsets",
-                    self._brokers,
-                    partial(self._client.send_offsets, topic, positions, group),
-                )
-            _until_done("commit the transaction", self._brokers, self._client.commit)
-        except FencedError:
-            self._open = False  # whoever took over has ended it already
-            raise
+            with self._judged():
+                if positions:
+                    _until_done(
+                        "send offsets",
+                        self._brokers,
+                        partial(self._client.send_offsets, topic, positions, group),
+                    )
+                _until_done("commit the transaction", self._brokers, self._client.commit)
         except SinkError:
             self._abort()
             raise
@@ -232,13 +233,32 @@ class TransactionalKafkaSink(KafkaSink):
         super().close()
 
     def _produce(self, topic: str, payloads: Payloads) -> None:
-        self._begin()
-        super()._produce(topic, payloads)
+        with self._judged():
+            self._begin()
+            super()._produce(topic, payloads)
 
     def _begin(self) -> None:
         if not self._open:
             self._client.begin()
-            self._open = True
+            self._open, self._began_s = True, time.monotonic()
+
+    @contextmanager
+    def _judged(self) -> Iterator[None]:
+        """Tell a transaction that the broker ended for its age from one that another ended.
+
+        The broker fences for both; only after the first may this instance begin again.
+        """
+        try:
+            yield
+        except FencedError as error:
+            was_open, self._open = self._open, False  # it has been ended already
+            age_s = time.monotonic() - self._began_s
+            if was_open and age_s >= TRANSACTION_TIMEOUT_S:
+                raise SinkError(
+                    f"{self._brokers}: the broker ended a transaction that was open for "
+                    f"{age_s:.0f} s, of {TRANSACTION_TIMEOUT_S:.0f} s allowed"
+                ) from error
+            raise
 
     def _abort(self) -> None:
         if self._open:
