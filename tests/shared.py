@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,14 @@ def missing(reason: str) -> None:
     if os.environ.get(REQUIRE):
         pytest.fail(f"{reason} ({REQUIRE} is set)")
     pytest.skip(reason)
+
+
+def installed(name: str) -> str:
+    """The path of a program that came with this Python's packages, whatever PATH is."""
+    path = Path(sysconfig.get_path("scripts")) / name
+    if not path.exists():
+        missing(f"needs {name}, of the extra `dev`")
+    return str(path)
 
 
 def shared_path(*parts: str) -> Path:

@@ -15,7 +15,7 @@ from deploy.sample.__main__ import app as sample
 from pipeline.config import load_config
 from tests.deploy.docker.commands import parse
 from tests.deploy.docker.files import COMPOSE, DOCKER, Dockerfile, compose
-from tests.shared import REPOSITORY
+from tests.shared import REPOSITORY, installed
 
 Service = dict[str, Any]
 SERVICES: dict[str, Service] = compose()["services"]
@@ -24,7 +24,8 @@ OWN = {name for name, service in SERVICES.items() if "build" in service}
 
 def validate(path: Path) -> str:
     """What the compose specification's schema has against a file; nothing where it is right."""
-    command = ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", str(path)]
+    program = installed("check-jsonschema")
+    command = [program, "--builtin-schema", "vendor.compose-spec", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     return "" if done.returncode == 0 else done.stdout + done.stderr
 

@@ -14,7 +14,7 @@ import pipeline
 from deploy.cli import app
 from tests.deploy.docker.commands import parse
 from tests.deploy.docker.files import DOCKER, DOCKERFILES, dockerfile
-from tests.shared import REPOSITORY
+from tests.shared import REPOSITORY, installed
 
 RUNTIMES = [name for name in DOCKERFILES if name != "trainer.Dockerfile"]
 
@@ -32,7 +32,7 @@ MISTAKES = {
 def lint(path: Path) -> str:
     """What hadolint says; nothing is ignored but what the file itself ignores, with a reason."""
     done = subprocess.run(
-        ["hadolint", "--no-color", str(path)], capture_output=True, text=True, timeout=60
+        [installed("hadolint"), "--no-color", str(path)], capture_output=True, text=True, timeout=60
     )
     assert done.returncode in (0, 1), done.stderr
     return done.stdout
