@@ -87,6 +87,7 @@ def test_demo_on_the_embedded_broker(tmp_path: Path) -> None:
     assert "GLIBC" not in text
 
 
+@pytest.mark.slow
 def test_demo_on_files_keeps_running(tmp_path: Path) -> None:
     """Without a broker the same counts come from files; what is kept takes rows until SIGTERM."""
     folder = tmp_path / "out"

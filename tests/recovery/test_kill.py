@@ -115,6 +115,7 @@ def test_kills_with_kafka_python(noida: Broker, bundle: Path, tmp_path: Path) ->
     )
 
 
+@pytest.mark.slow
 def test_kills_while_streams_spill(noida: Broker, bundle: Path, tmp_path: Path) -> None:
     """Fewer slots than streams: states go to disk and come back after the kill."""
     kill_and_compare(
