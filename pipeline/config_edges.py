@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -23,7 +23,27 @@ FLUSH_MS = Field(
 )
 
 
-class SecurityConfig(Table):
+class LoginConfig(Table):
+    """A user, and where the password is."""
+
+    username: str | None = Field(None, min_length=1, description="User to log in as.")
+    password_env: str | None = Field(
+        None, description="Name of the environment variable that holds the password."
+    )
+
+    @model_validator(mode="after")
+    def _password_is_there(self) -> Self:
+        if self.password_env is not None and not os.environ.get(self.password_env):
+            raise ValueError(f"the environment variable {self.password_env} is not set")
+        return self
+
+    @property
+    def password(self) -> str | None:
+        """The secret itself, from the environment."""
+        return os.environ.get(self.password_env) if self.password_env else None
+
+
+class SecurityConfig(LoginConfig):
     """How to reach a broker that demands TLS or a login."""
 
     protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
@@ -32,10 +52,6 @@ class SecurityConfig(Table):
     ca_file: str | None = Field(None, description="PEM file of the authority to trust.")
     mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
         None, description="SASL mechanism, with the SASL protocols."
-    )
-    username: str | None = Field(None, description="SASL user.")
-    password_env: str | None = Field(
-        None, description="Name of the environment variable that holds the SASL password."
     )
 
     @model_validator(mode="after")
@@ -47,14 +63,7 @@ class SecurityConfig(Table):
         unused += [] if self.protocol.endswith("SSL") else ["ca_file"]
         if given := [key for key in unused if getattr(self, key) is not None]:
             raise ValueError(f"protocol {self.protocol} takes no {', '.join(given)}")
-        if self.password_env is not None and not os.environ.get(self.password_env):
-            raise ValueError(f"the environment variable {self.password_env} is not set")
         return self
-
-    @property
-    def password(self) -> str | None:
-        """The secret itself, from the environment."""
-        return os.environ.get(self.password_env) if self.password_env else None
 
 
 class RowsConfig(Table):

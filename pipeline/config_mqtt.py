@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from pipeline.config_edges import FLUSH_MS, RowsConfig, Table, misplaced
+from pipeline.config_edges import FLUSH_MS, LoginConfig, RowsConfig, Table, misplaced
 from pipeline.sources.mqtt_access import MqttAccess, Version, broker_problem
 from pipeline.sources.mqtt_topics import (
     beside,
@@ -19,16 +18,12 @@ from pipeline.sources.mqtt_topics import (
 )
 
 
-class MqttSecurityConfig(Table):
+class MqttSecurityConfig(LoginConfig):
     """How to reach a broker that demands TLS or a login."""
 
     tls: bool = Field(False, description="Speak TLS and check the broker's certificate.")
     ca_file: str | None = Field(
         None, description="PEM file of the authority to trust; default: the system's."
-    )
-    username: str | None = Field(None, min_length=1, description="User to log in as.")
-    password_env: str | None = Field(
-        None, description="Name of the environment variable that holds the password."
     )
 
     @model_validator(mode="after")
@@ -37,14 +32,7 @@ class MqttSecurityConfig(Table):
             raise ValueError("a login needs both username and password_env")
         if self.ca_file is not None and not self.tls:
             raise ValueError("ca_file needs tls = true")
-        if self.password_env is not None and not os.environ.get(self.password_env):
-            raise ValueError(f"the environment variable {self.password_env} is not set")
         return self
-
-    @property
-    def password(self) -> str | None:
-        """The secret itself, from the environment."""
-        return os.environ.get(self.password_env) if self.password_env else None
 
 
 class MqttSourceConfig(RowsConfig):
