@@ -48,7 +48,6 @@ class Vitals:
         self._clock = clock
         self._stale_after_s = stale_after_s
         self._beat: tuple[float, float] = (clock(), stale_after_s)  # when, and good for how long
-        self._failure = ""
         self._waiting: dict[str, str] = {}
 
     def beat(self, most_s: float | None = None) -> None:
@@ -67,14 +66,10 @@ class Vitals:
         """``what`` no longer keeps the pipeline from being ready; unknown names are fine."""
         self._waiting = {name: text for name, text in self._waiting.items() if name != what}
 
-    def fail(self, reason: str) -> None:
-        """The loop stopped for good."""
-        self._failure = reason
-
     def __call__(self) -> Health:
         """How things stand now; from any thread."""
         waiting = tuple(
             f"{name}: {detail}" if detail else name for name, detail in self._waiting.items()
         )
         beat_s, most_s = self._beat
-        return Health(self._clock() - beat_s, self._failure, waiting, most_s)
+        return Health(self._clock() - beat_s, waiting=waiting, stale_after_s=most_s)

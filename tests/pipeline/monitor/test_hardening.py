@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from pipeline.monitor import guesses
 from pipeline.monitor.guesses import MAX_ADDRESSES, MOST, WINDOW_S, Guesses
-from pipeline.monitor.health import Vitals
+from pipeline.monitor.health import Health, Vitals
 from pipeline.monitor.members import Condition, Member
 from pipeline.monitor.server import Monitor
 from tests.pipeline.monitor.conftest import TOKEN, Site
@@ -124,11 +124,11 @@ def test_a_defect_tells_nothing_and_keeps_the_headers(site: Site) -> None:
 def test_secrets_in_errors_are_masked_on_every_page(site: Site) -> None:
     """An unexpected exception may say anything: the address of a camera with its password."""
     failure = f"{CAMERA}: no answer; sasl.password=hunter2"
-    vitals = Vitals()
-    vitals.wait("camera", failure)
+    vitals, health = Vitals(), Health(0.0, failure, (f"camera: {failure}",))
     conditions = [Condition("restarting", failure, 1, 5.0), Condition("failed", failure)]
-    members = [Member(f"p{at}", vitals, None, None, one) for at, one in enumerate(conditions)]
-    vitals.fail(failure)
+    members = [
+        Member(f"p{at}", lambda: health, None, None, one) for at, one in enumerate(conditions)
+    ]
     monitor = Monitor(port=0, token=TOKEN, members=lambda: members, registry=CollectorRegistry())
     monitor.start()
     shown = Site(monitor, None, vitals, None)  # type: ignore[arg-type]  # as above

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 from pipeline.errors import ConfigError
 from pipeline.monitor import http as monitor_http
 from pipeline.monitor import page, server
-from pipeline.monitor.health import Vitals
+from pipeline.monitor.health import Health, Vitals
 from tests.pipeline.monitor.conftest import TOKEN, Site
 from tests.pipeline.monitor.plant import batch_of
 from tests.pipeline.monitor.serving import monitor_of
@@ -78,11 +78,17 @@ def test_health_follows_the_loop(site: Site) -> None:
     answer = site.get("/healthz")
     assert answer.status == 200
     assert answer.json()["status"] == "alive"
-    site.vitals.fail("the sink is gone: /var full")
-    answer = site.get("/healthz")
-    assert answer.status == 503
-    assert answer.json()["reasons"] == ["the sink is gone: /var full"]
-    assert site.get("/readyz").status == 503
+    failure = Health(0.0, "the sink is gone: /var full")
+    monitor = monitor_of(registry=CollectorRegistry(), health=lambda: failure)
+    monitor.start()
+    try:
+        failed = Site(monitor, site.view, site.vitals, site.metrics)
+        answer = failed.get("/healthz")
+        assert answer.status == 503
+        assert answer.json()["reasons"] == ["the sink is gone: /var full"]
+        assert failed.get("/readyz").status == 503
+    finally:
+        monitor.stop()
 
 
 def test_a_stale_heartbeat_is_not_alive() -> None:
@@ -343,7 +349,7 @@ def test_the_process_ends_without_stop() -> None:
     """The thread doesn't keep a program alive that forgot it."""
     program = (
         "from prometheus_client import CollectorRegistry\n"
-        "from pipeline.monitor.health import Vitals\n"
+        "from pipeline.monitor.health import Health, Vitals\n"
         "from tests.pipeline.monitor.serving import monitor_of\n"
         "monitor_of(port=0, registry=CollectorRegistry(), health=Vitals()).start()\n"
     )
